@@ -1,0 +1,144 @@
+"""Configuration of the commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from streamer.config import LearningConfig, StreamerConfig, require
+from streamer.sources import Decoder
+
+
+def laptop_model() -> StreamerConfig:
+    """A small model that learns at many snippets per second on two CPU cores."""
+    return StreamerConfig(
+        feature_dim=128,
+        frame_size=64,
+        channels=(16, 32, 64, 128),
+        evolve_every=60,
+        working_set_size=10,
+        force_fixed_buffer=True,
+        learning=LearningConfig(lr=1e-3, optimize_every=5),
+    )
+
+
+@dataclass
+class TrainConfig:
+    """Learns from videos while they stream by, and writes a hierarchy of events for each.
+
+    Attributes:
+        inputs: videos, folders, quoted globs, manifests (.csv or .parquet with video_id,uri), http(s)
+            addresses, or .npy arrays of features [snippets, feature_dim].
+        out: folder of the run; must not hold another run.
+        workers: training workers; each video goes to one of them from start to end.
+        truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
+            default truth.csv in an input folder, where there is one.
+        seed: determines initial parameters.
+        init: checkpoint, or folder of a run, whose parameters to start from.
+        sync: gradients = workers learn one model, all take the same steps; parameters = every worker
+            optimises alone and parameters are averaged, as in the published release.
+        sync_every: snippets per worker from one barrier to the next. 1 is exact; more waits less.
+        device: where the model computes; auto takes CUDA where every worker can have a GPU.
+        decoder: library that decodes video.
+        signals: store every level's signal beside the hierarchies.
+        max_failed: exit with 1 when more videos failed.
+        tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in out.
+        experiment: MLflow experiment.
+        model: what the model is.
+    """
+
+    inputs: list[str]
+    out: str
+    workers: int = 1
+    truth: str | None = None
+    seed: int = 0
+    init: str | None = None
+    sync: Literal["gradients", "parameters"] = "gradients"
+    sync_every: int = 1
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    decoder: Decoder = "pyav"
+    signals: bool = True
+    max_failed: int = 0
+    tracking_uri: str | None = None
+    experiment: str = "streamer"
+    model: StreamerConfig = field(default_factory=laptop_model)
+
+    def __post_init__(self) -> None:
+        require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")
+        require(self.sync_every >= 1, f"--sync_every must be at least 1, not {self.sync_every}")
+        require(self.max_failed >= 0, f"--max-failed must not be negative, not {self.max_failed}")
+        require(len(self.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
+        require(
+            not (self.sync == "parameters" and self.workers == 1),
+            "--sync parameters averages over workers and has no effect with one: use --workers 2 or more",
+        )
+
+
+@dataclass
+class SegmentConfig:
+    """Cuts videos into hierarchies of events with a model that has learned.
+
+    Attributes:
+        inputs: as for train.
+        out: folder of the run; must not hold another run.
+        model: checkpoint of this project, folder of a run, or checkpoint of the published release.
+        truth: as for train.
+        device: where the model computes.
+        decoder: library that decodes video.
+        signals: store every level's signal beside the hierarchies.
+        max_failed: exit with 1 when more videos failed.
+        tracking_uri: as for train.
+        experiment: MLflow experiment.
+    """
+
+    inputs: list[str]
+    out: str
+    model: str
+    truth: str | None = None
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    decoder: Decoder = "pyav"
+    signals: bool = True
+    max_failed: int = 0
+    tracking_uri: str | None = None
+    experiment: str = "streamer"
+
+    def __post_init__(self) -> None:
+        require(len(self.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
+        require(self.max_failed >= 0, f"--max-failed must not be negative, not {self.max_failed}")
+
+
+@dataclass
+class EvaluateConfig:
+    """Scores the hierarchies of a run against annotations, beside blind floors.
+
+    Attributes:
+        run: folder of the run.
+        truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet).
+        seed: of the random floor.
+        tracking_uri: as for train.
+        experiment: MLflow experiment.
+    """
+
+    run: str
+    truth: str
+    seed: int = 0
+    tracking_uri: str | None = None
+    experiment: str = "streamer"
+
+
+@dataclass
+class DemoConfig:
+    """Renders a small corpus of videos with known events, trains on it, and scores the result.
+
+    Attributes:
+        out: folder for the corpus and the run; an earlier demo in it is replaced.
+        seed: determines the corpus and the initial parameters.
+        workers: training workers.
+    """
+
+    out: str = "runs/demo"
+    seed: int = 0
+    workers: int = 2
+
+    def __post_init__(self) -> None:
+        require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")

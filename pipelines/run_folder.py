@@ -1,0 +1,190 @@
+"""The folder of a run: what lies where, and the two files that tell how the run went."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.catalog import CatalogEntry
+from pipelines.snippets import VideoEnd
+from streamer.atomic import atomic_write, file_name
+from streamer.errors import StreamerError
+
+RunState = Literal["running", "finished", "interrupted", "failed"]
+PACKAGES = ("streamer-ray", "torch", "ray", "mlflow", "av", "pyarrow", "numpy")
+VIDEOS_SCHEMA = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("uri", pa.string()),
+        ("kind", pa.string()),
+        ("status", pa.string()),
+        ("reason", pa.string()),
+        ("duration_s", pa.float64()),
+        ("snippets", pa.int64()),
+        ("width", pa.int32()),
+        ("height", pa.int32()),
+        ("fps", pa.float64()),
+        ("codec", pa.string()),
+        ("split", pa.string()),
+        ("start_s", pa.float64()),
+        ("end_s", pa.float64()),
+    ]
+)
+
+
+class RunFolderError(StreamerError):
+    """An output folder that cannot be used, or is not the folder of a run."""
+
+
+@dataclass(frozen=True)
+class VideoRow:
+    """One row of `videos.parquet`: an input and how it ended.
+
+    Attributes:
+        entry: the input, as the catalog knows it.
+        status: `done`, `failed`, or `skipped` (nothing to do here, or not reached).
+        reason: why it is not `done`, or what is odd about a video that is.
+        duration_s: seconds that were read; the declared duration where nothing was.
+        snippets: number of snippets that were read.
+    """
+
+    entry: CatalogEntry
+    status: Literal["done", "failed", "skipped"]
+    reason: str | None
+    duration_s: float | None
+    snippets: int
+
+
+class RunFolder:
+    """Paths below the folder of one run.
+
+    Args:
+        root: the folder, absolute or relative to the working directory.
+    """
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root).absolute()
+        self.run_json = self.root / "run.json"
+        self.videos = self.root / "videos.parquet"
+        self.hierarchy = self.root / "hierarchy"
+        self.signals = self.root / "signals"
+        self.checkpoints = self.root / "checkpoints"
+        self.evaluation = self.root / "evaluation.parquet"
+        self.figures = self.root / "figures"
+
+    def hierarchy_of(self, video_id: str) -> Path:
+        """File of a video's events."""
+        return self.hierarchy / f"{file_name(video_id)}.parquet"
+
+    def signals_of(self, video_id: str) -> Path:
+        """File of a video's signals."""
+        return self.signals / f"{file_name(video_id)}.parquet"
+
+    def check_free(self) -> None:
+        """Makes sure that a new run may be written here, without writing anything.
+
+        Raises:
+            RunFolderError: the folder holds a run, is no folder, or cannot be written to.
+        """
+        if self.root.exists() and not self.root.is_dir():
+            raise RunFolderError(f"{self.root}: is a file, not a folder: choose another --out")
+        taken = [path for path in (self.run_json, self.videos, self.hierarchy, self.checkpoints) if path.exists()]
+        if taken:
+            raise RunFolderError(
+                f"{self.root}: holds another run ({taken[0].name}): choose another --out, or delete the folder"
+            )
+        parent = self.root
+        while not parent.exists():
+            parent = parent.parent
+        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
+            raise RunFolderError(f"{self.root}: cannot be written (no permission in {parent}): choose another --out")
+
+    def create(self) -> None:
+        """Makes the folders."""
+        try:
+            for folder in (self.root, self.hierarchy):
+                folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise RunFolderError(f"{self.root}: cannot be made: {error.strerror}: choose another --out") from error
+
+    def write_run(self, state: RunState, facts: Mapping[str, Any]) -> None:
+        """Writes `run.json`."""
+        content = {"state": state, **facts}
+        with atomic_write(self.run_json) as temporary:
+            temporary.write_text(json.dumps(content, indent=2, default=str) + "\n")
+
+    def read_run(self) -> dict[str, Any]:
+        """Reads `run.json`.
+
+        Raises:
+            RunFolderError: there is none.
+        """
+        try:
+            return json.loads(self.run_json.read_text())
+        except FileNotFoundError as error:
+            raise RunFolderError(f"{self.root}: holds no run.json: give the folder of a run") from error
+        except json.JSONDecodeError as error:
+            raise RunFolderError(f"{self.run_json}: is not JSON ({error})") from error
+
+    def write_videos(self, rows: Iterable[VideoRow]) -> None:
+        """Writes `videos.parquet`, ordered by video id."""
+        records = [_record(row) for row in sorted(rows, key=lambda row: row.entry.video_id)]
+        with atomic_write(self.videos) as temporary:
+            pq.write_table(pa.Table.from_pylist(records, schema=VIDEOS_SCHEMA), temporary)
+
+    def read_videos(self) -> list[dict[str, Any]]:
+        """Rows of `videos.parquet`.
+
+        Raises:
+            RunFolderError: there is no such file.
+        """
+        if not self.videos.exists():
+            raise RunFolderError(f"{self.root}: holds no videos.parquet: give the folder of a finished run")
+        return pq.read_table(self.videos).to_pylist()
+
+
+def end_row(entry: CatalogEntry, end: VideoEnd) -> VideoRow:
+    """The row of a video that a worker has finished."""
+    return VideoRow(entry, end.status, end.reason, end.duration_s, end.snippets)
+
+
+def unread_row(entry: CatalogEntry, reason: str | None = None) -> VideoRow:
+    """The row of an input that no worker has read: by the catalog's word, or else skipped for `reason`."""
+    if entry.status == "ready":
+        return VideoRow(entry, "skipped", reason, entry.duration_s, 0)
+    return VideoRow(entry, entry.status, entry.reason, entry.duration_s, 0)
+
+
+def _record(row: VideoRow) -> dict[str, Any]:
+    fields = {name: getattr(row.entry, name, None) for name in VIDEOS_SCHEMA.names}
+    own = {"status": row.status, "reason": row.reason, "duration_s": row.duration_s, "snippets": row.snippets}
+    return {**fields, **own}
+
+
+def software() -> dict[str, str | None]:
+    """Versions of what a run depends on, and the revision of the code where it lies in a git checkout."""
+    found = {package: version(package) for package in PACKAGES}
+    return {"python": platform.python_version(), **found, "revision": _revision()}
+
+
+def _revision() -> str | None:
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        return subprocess.run(  # noqa: S603 - fixed arguments
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - git of the user's PATH
+            cwd=Path(__file__).parent,
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+    return None

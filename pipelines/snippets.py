@@ -1,0 +1,161 @@
+"""Rows of snippets: what the decoding stage makes of one video, and what the model reads from it.
+
+A row holds up to `ROW_SNIPPETS` snippets as raw bytes, with the video's id and the index of the first. The
+last row of a video holds none and says how it ended. Rows never mix videos.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from pipelines.catalog import CatalogEntry
+from streamer.config import StreamerConfig
+from streamer.errors import TruncatedVideoError, VideoError
+from streamer.sources import Decoder, open_source
+
+ROW_SNIPPETS = 16
+ROW_SECONDS = 0.5  # a row leaves when it is this old, however few snippets it holds: slow decoders still stream
+
+
+@dataclass(frozen=True)
+class SnippetFormat:
+    """How snippets are cut and laid out; what the decoding stage needs to know of the model.
+
+    Attributes:
+        modality: `frames` (uint8 `[H, H, 3]`) or `vectors` (float32 `[D]`).
+        snippet_size: seconds per snippet.
+        frame_size: H, pixels.
+        feature_dim: D.
+        decoder: which library decodes.
+    """
+
+    modality: Literal["frames", "vectors"]
+    snippet_size: float
+    frame_size: int
+    feature_dim: int
+    decoder: Decoder
+
+    @staticmethod
+    def of(model: StreamerConfig, decoder: Decoder) -> SnippetFormat:
+        """The format that a model takes."""
+        return SnippetFormat(
+            model.modality, model.snippet_size, model.frame_size, model.feature_dim, decoder
+        )
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one snippet."""
+        return (self.frame_size, self.frame_size, 3) if self.modality == "frames" else (self.feature_dim,)
+
+    @property
+    def dtype(self) -> type[np.uint8] | type[np.float32]:
+        """Type of a snippet's numbers."""
+        return np.uint8 if self.modality == "frames" else np.float32
+
+
+@dataclass(frozen=True)
+class VideoEnd:
+    """How a video's stream ended.
+
+    Attributes:
+        video_id: the video.
+        snippets: how many were delivered.
+        duration_s: measured seconds from the first frame to the end; 0 where nothing was readable.
+        status: `done`, also where the file was cut short but is good up to there, or `failed`.
+        reason: what was wrong with the file; None where nothing was.
+    """
+
+    video_id: str
+    snippets: int
+    duration_s: float
+    status: Literal["done", "failed"]
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class Snippet:
+    """One snippet of a video: `data` is uint8 `[H, H, 3]` or float32 `[D]`."""
+
+    video_id: str
+    index: int
+    data: np.ndarray
+
+
+def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str, Any]]:
+    """Decodes one video into rows; a damaged video ends in a row that says so, never in an exception."""
+    delivered, duration_s, reason, failed = 0, 0.0, None, False
+    batch: list[np.ndarray] = []
+    started = time.monotonic()
+    try:
+        with open_source(
+            entry.uri,
+            snippet_size=form.snippet_size,
+            frame_size=form.frame_size,
+            start_s=entry.start_s,
+            end_s=entry.end_s,
+            decoder=form.decoder,
+        ) as source:
+            for snippet in source:
+                if not batch:
+                    started = time.monotonic()
+                batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
+                if len(batch) == ROW_SNIPPETS or time.monotonic() - started > ROW_SECONDS:
+                    yield _row(entry.video_id, delivered, batch)
+                    delivered += len(batch)
+                    batch = []
+            duration_s = source.duration_s
+    except TruncatedVideoError as error:
+        reason, duration_s = error.reason, error.time_s or 0.0
+    except VideoError as error:
+        reason, failed, duration_s = str(error).removeprefix(f"{error.uri}: "), True, error.time_s or 0.0
+    if batch:
+        yield _row(entry.video_id, delivered, batch)
+        delivered += len(batch)
+    if delivered == 0 and not failed:
+        reason, failed = reason or "holds no snippet", True
+    end = VideoEnd(entry.video_id, delivered, duration_s, "failed" if failed else "done", reason)
+    yield {**_row(entry.video_id, delivered, []), **asdict(end), "reason": reason or ""}
+
+
+def _row(video_id: str, index: int, batch: list[np.ndarray]) -> dict[str, Any]:
+    return {
+        "video_id": video_id,
+        "index": index,
+        "count": len(batch),
+        "data": b"".join(snippet.tobytes() for snippet in batch),
+        "snippets": 0,
+        "duration_s": 0.0,
+        "status": "running",
+        "reason": "",
+    }
+
+
+def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[Snippet | VideoEnd]:
+    """Takes rows apart again and asserts their order: one video at a time, every index in turn.
+
+    Yields:
+        The snippets of a video, then its end, for one video after the other.
+    """
+    current: str | None = None
+    expected = 0
+    for row in rows:
+        video_id, index, count = row["video_id"], row["index"], row["count"]
+        if current is None:
+            current, expected = video_id, 0
+        assert video_id == current, f"{video_id} began before {current} had ended"
+        assert index == expected, f"{video_id}: snippet {index} came where {expected} was due"
+        if row["status"] == "running":
+            block = np.frombuffer(row["data"], dtype=form.dtype).reshape(count, *form.shape)
+            for offset in range(count):
+                yield Snippet(video_id, index + offset, block[offset])
+            expected += count
+            continue
+        assert row["snippets"] == expected, f"{video_id}: {row['snippets']} snippets sent, {expected} came"
+        yield VideoEnd(video_id, expected, row["duration_s"], row["status"], row["reason"] or None)
+        current = None
+    assert current is None, f"the stream ended in the middle of {current}"

@@ -1,0 +1,64 @@
+"""Writes what a video gave: its hierarchy, and beside it the signals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from pipelines.run_folder import RunFolder
+from streamer.atomic import atomic_write
+from streamer.hierarchy import Hierarchy
+from streamer.lane import Signal
+
+SIGNALS_SCHEMA = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("level", pa.int8()),
+        ("snippet", pa.int32()),
+        ("time_s", pa.float64()),
+        ("signal", pa.float32()),
+        ("boundary", pa.bool_()),
+    ]
+)
+
+
+class HierarchyStore:
+    """Writes into the folder of a run.
+
+    Args:
+        folder: the run.
+        metadata: goes into every file's schema metadata.
+        signals: whether signals are stored too.
+    """
+
+    def __init__(self, folder: RunFolder, metadata: Mapping[str, str], *, signals: bool) -> None:
+        self._folder = folder
+        self._metadata = dict(metadata)
+        self._signals = signals
+
+    def write(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
+        """Writes one finished video; its hierarchy last, since that is what marks it as finished."""
+        if self._signals:
+            self._write_signals(hierarchy, signals)
+        self._folder.hierarchy.mkdir(parents=True, exist_ok=True)
+        hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), self._metadata)
+
+    def _write_signals(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
+        ordered = sorted(signals, key=lambda signal: (signal.level, signal.index))
+        columns = [
+            [hierarchy.video_id] * len(ordered),
+            [signal.level for signal in ordered],
+            [signal.index for signal in ordered],
+            [signal.index * hierarchy.snippet_size for signal in ordered],
+            [signal.value for signal in ordered],
+            [signal.boundary for signal in ordered],
+        ]
+        table = pa.Table.from_arrays(
+            [pa.array(column, field.type) for column, field in zip(columns, SIGNALS_SCHEMA, strict=True)],
+            schema=SIGNALS_SCHEMA.with_metadata(self._metadata),
+        )
+        self._folder.signals.mkdir(parents=True, exist_ok=True)
+        with atomic_write(self._folder.signals_of(hierarchy.video_id)) as temporary:
+            pq.write_table(table, temporary, compression="zstd")

@@ -1,0 +1,40 @@
+"""A worker's stream of snippet rows: Ray Data decodes its videos one after the other, a bounded way ahead.
+
+Each worker builds its own pipeline over the videos assigned to it. (Splitting one dataset over the workers,
+as Ray Train does by default, would cut videos apart and reorder them.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import ray.data
+from ray.data import ExecutionOptions, ExecutionResources, TaskPoolStrategy
+
+from pipelines.catalog import CatalogEntry
+from pipelines.snippets import SnippetFormat, snippet_rows
+
+DECODE_CPUS = 0.5
+BYTES_AHEAD = 64 * 2**20
+
+
+def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[dict[str, Any]]:
+    """Rows of all videos in the order of `entries`, decoded in another process while they are consumed."""
+    if not entries:
+        return
+
+    def decode(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        return snippet_rows(CatalogEntry(**item), form)
+
+    dataset = ray.data.from_items(
+        [asdict(entry) for entry in entries], override_num_blocks=len(entries)
+    ).flat_map(decode, num_cpus=DECODE_CPUS, compute=TaskPoolStrategy(size=1))
+    # A block leaves the decoder when it passes this size: one row is one block, so that rows stream.
+    dataset.context.target_max_block_size = 1
+    dataset.context.execution_options = ExecutionOptions(
+        preserve_order=True,
+        resource_limits=ExecutionResources(cpu=1, object_store_memory=BYTES_AHEAD),
+    )
+    yield from dataset.iterator().iter_rows()

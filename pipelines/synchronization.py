@@ -1,0 +1,112 @@
+"""The two ways in which workers learn together.
+
+`gradients`: one model. Gradients and counts of all workers are summed at barriers, and all take the same
+step. `parameters`: as the published release does it, every worker optimises alone and parameters are
+averaged at barriers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import torch
+
+from streamer.lane import DueLoss
+from streamer.replicas import Replicas, SingleReplica
+from streamer.streamer import Streamer
+
+
+class Synchronization(Protocol):
+    """How a worker's model learns, and how it meets the others."""
+
+    def learn(self, due: Sequence[DueLoss]) -> None:
+        """Takes in the losses of a snippet between barriers."""
+        ...
+
+    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
+        """Takes in the losses of the last snippet and meets the other workers.
+
+        Args:
+            due: losses of the snippet just observed.
+            observed: snippets since the last barrier.
+            flags: numbers to be summed over workers.
+
+        Returns:
+            The sums of `flags`.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Makes all replicas equal after the last barrier."""
+        ...
+
+
+class GradientSum:
+    """Sums gradients and counters; replicas are bit-equal after every barrier."""
+
+    def __init__(self, model: Streamer) -> None:
+        self._model = model
+
+    def learn(self, due: Sequence[DueLoss]) -> None:
+        """Adds to this worker's gradients."""
+        self._model.learn(due)
+
+    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
+        """Sums counts, and gradients where a step is due."""
+        return self._model.barrier(due, flags)
+
+    def finish(self) -> None:
+        """Gathers the gradients that no step has used, so that every replica's checkpoint holds them all."""
+        assert self._model.learner is not None
+        self._model.learner.gather(self._model.replicas)
+
+
+class ParameterAverage:
+    """Lets every worker optimise alone and averages parameters where all have equally many levels.
+
+    Adam's moments stay each worker's own. After an averaging, predictions start afresh, as after a step.
+
+    Args:
+        model: this worker's model, which must have no replicas of its own.
+        replicas: the workers.
+    """
+
+    def __init__(self, model: Streamer, replicas: Replicas) -> None:
+        assert isinstance(model.replicas, SingleReplica), "every worker optimises alone"
+        self._model = model
+        self._replicas = replicas
+
+    def learn(self, due: Sequence[DueLoss]) -> None:
+        """Learns as if there were no other worker."""
+        self._model.barrier(due)
+
+    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
+        """Averages over the workers that saw a snippet since the last barrier; the others follow."""
+        self._model.barrier(due)
+        weight = float(observed > 0)
+        most = self._model.config.max_levels
+        here = [weight * (len(self._model.levels) == count) for count in range(1, most + 1)]
+        sums = self._replicas.sum_(torch.tensor([*here, *flags], dtype=torch.float64)).tolist()
+        counts = [count for count in range(1, most + 1) if sums[count - 1] > 0]
+        if len(counts) == 1:
+            self._adopt(counts[0], weight / sums[counts[0] - 1])
+        return sums[most:]
+
+    def finish(self) -> None:
+        """Where workers ended with unequally many levels, all take the model of the first that has most."""
+        most, size = self._model.config.max_levels, self._replicas.size
+        ranked = torch.zeros(most * size, dtype=torch.float64)
+        ranked[(most - len(self._model.levels)) * size + self._replicas.rank] = 1
+        winner = int(self._replicas.sum_(ranked.clone()).nonzero()[0])
+        self._adopt(most - winner // size, float(ranked[winner]))
+
+    def _adopt(self, num_levels: int, weight: float) -> None:
+        """Replaces all parameters by the sum over workers of `weight` times theirs."""
+        while len(self._model.levels) < num_levels:
+            self._model.grow()
+        with torch.no_grad():
+            for level in list(self._model.levels)[:num_levels]:
+                for parameter in level.parameters():
+                    self._replicas.sum_(parameter.data.mul_(weight))
+        self._model.lane.forget()

@@ -1,0 +1,196 @@
+"""Annotated events of many videos, read from CSV or Parquet and checked.
+
+The columns are `video_id, level, start_s, end_s, label`, one row per event; others are ignored. A video
+may have several levels of annotation, and a level may have gaps, overlaps and any order.
+"""
+
+import csv
+import difflib
+import math
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from streamer.errors import TruthError
+from streamer.metrics import LabelledSegment
+
+COLUMNS = ("video_id", "level", "start_s", "end_s", "label")
+TIMES = ("start_s", "end_s")
+NAMED_AT_MOST = 5
+"""How many unknown videos an error names before it only counts."""
+
+
+@dataclass(frozen=True)
+class Truth:
+    """Annotations of a set of videos.
+
+    Attributes:
+        path: the file they were read from.
+        videos: per video_id, per level name (order of the file), events as (start, end, label) in seconds
+            and in the order of the file.
+    """
+
+    path: Path
+    videos: dict[str, dict[str, list[LabelledSegment]]]
+
+    @property
+    def level_names(self) -> list[str]:
+        """Names of the levels of all videos, in order of first appearance."""
+        return list(dict.fromkeys(name for levels in self.videos.values() for name in levels))
+
+    def check_videos(self, known_ids: Collection[str]) -> None:
+        """Refuses annotations of videos that are not among the known ones.
+
+        Args:
+            known_ids: the video_ids that may be annotated.
+
+        Raises:
+            TruthError: at least one annotated video is unknown.
+        """
+        known = set(known_ids)
+        unknown = [video_id for video_id in self.videos if video_id not in known]
+        if not unknown:
+            return
+        named = ", ".join(_with_nearest(video_id, known) for video_id in unknown[:NAMED_AT_MOST])
+        more = f" and {len(unknown) - NAMED_AT_MOST} more" if len(unknown) > NAMED_AT_MOST else ""
+        raise TruthError(
+            f"{self.path}: {len(unknown)} of {len(self.videos)} video_ids are unknown: {named}{more}; "
+            "correct them or remove their rows"
+        )
+
+
+def read_truth(path: str | Path) -> Truth:
+    """Reads annotated events.
+
+    Args:
+        path: a .csv (UTF-8, with a header) or .parquet file.
+
+    Returns:
+        The annotations.
+
+    Raises:
+        TruthError: the file is missing, unreadable or empty, lacks columns, or has a row with an empty
+            name, a time that is no finite number, a negative start, or an end not after the start.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise TruthError(f"{path}: no such truth file; give a .csv or .parquet file")
+    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
+    if path.suffix.lower() not in readers:
+        raise TruthError(
+            f"{path}: truth must be a .csv or .parquet file, not {path.suffix or 'without suffix'}"
+        )
+    videos: dict[str, dict[str, list[LabelledSegment]]] = {}
+    for place, row in readers[path.suffix.lower()](path):
+        video_id, level, event = _parse_row(f"{path}, {place}", row)
+        videos.setdefault(video_id, {}).setdefault(level, []).append(event)
+    if not videos:
+        raise TruthError(f"{path}: holds no events; add one row per annotated event")
+    return Truth(path, videos)
+
+
+def clip_to_duration(events: Iterable[LabelledSegment], duration: float) -> tuple[list[LabelledSegment], int]:
+    """Cuts events at the end of their video.
+
+    Args:
+        events: (start, end, label) in seconds.
+        duration: length of the video in seconds.
+
+    Returns:
+        The events inside the video in the order given, and how many were shortened or left out.
+    """
+    given = list(events)
+    inside = [(start, min(end, duration), label) for start, end, label in given if start < duration]
+    return inside, sum(end > duration for _, end, _ in given)
+
+
+def _with_nearest(video_id: str, known: set[str]) -> str:
+    nearest = difflib.get_close_matches(video_id, sorted(known), n=1)
+    return f"{video_id!r} (nearest known: {nearest[0]!r})" if nearest else repr(video_id)
+
+
+def _csv_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows with their place in the file; values are text, or None where a line is too short."""
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, strict=True)
+            _check_columns(path, reader.fieldnames or [])
+            for row in reader:
+                if None in row:
+                    raise TruthError(
+                        f"{path}, line {reader.line_num}: more values than columns; quote labels with commas"
+                    )
+                yield f"line {reader.line_num}", row
+    except UnicodeDecodeError as error:
+        raise TruthError(f"{path}: is not UTF-8 text; save it as UTF-8 CSV") from error
+    except csv.Error as error:
+        raise TruthError(f"{path}: is not a readable CSV file ({error}); export it again") from error
+    except OSError as error:
+        raise TruthError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
+
+
+def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Rows with their number, counted from 1."""
+    try:
+        with pq.ParquetFile(path) as file:
+            _check_columns(path, file.schema_arrow.names)
+            _check_types(path, file.schema_arrow)
+            rows = file.read(columns=list(COLUMNS)).to_pylist()
+    except pa.ArrowException as error:
+        raise TruthError(f"{path}: is not a readable Parquet file; write it again") from error
+    except OSError as error:
+        raise TruthError(f"{path}: cannot be read ({error}); check the file") from error
+    for number, row in enumerate(rows, start=1):
+        yield f"row {number}", row
+
+
+def _check_columns(path: Path, found: Collection[str]) -> None:
+    missing = [name for name in COLUMNS if name not in found]
+    if missing:
+        raise TruthError(
+            f"{path}: lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
+            f"found {', '.join(map(repr, found)) or 'none'}"
+        )
+
+
+def _check_types(path: Path, schema: pa.Schema) -> None:
+    for name in COLUMNS:
+        kind = schema.field(name).type
+        kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+        number = pa.types.is_floating(kind) or pa.types.is_integer(kind)
+        text = pa.types.is_string(kind) or pa.types.is_large_string(kind)
+        if name in TIMES and not number:
+            raise TruthError(f"{path}: column {name} is {kind}; store seconds as float64")
+        # An integer as a name is unambiguous (levels are often numbered); a float is not.
+        if name not in TIMES and not (text or pa.types.is_integer(kind) or pa.types.is_null(kind)):
+            raise TruthError(f"{path}: column {name} is {kind}; store it as string")
+
+
+def _parse_row(place: str, row: Mapping[str, Any]) -> tuple[str, str, LabelledSegment]:
+    video_id, level, label = (
+        "" if row[name] is None else str(row[name]) for name in COLUMNS if name not in TIMES
+    )
+    for name, value in (("video_id", video_id), ("level", level)):
+        if not value:
+            raise TruthError(f"{place}: {name} is empty; every event needs one")
+    start, end = (_seconds(place, name, row[name]) for name in TIMES)
+    if start < 0:
+        raise TruthError(f"{place}: start_s {start} is negative; times count from the first frame")
+    if end <= start:
+        raise TruthError(f"{place}: end_s {end} is not after start_s {start}; every event needs a length")
+    return video_id, level, (start, end, label)
+
+
+def _seconds(place: str, name: str, value: Any) -> float:
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        seconds = math.nan
+    if not math.isfinite(seconds):
+        shown = "empty" if value in (None, "") else f"{value!r}"
+        raise TruthError(f"{place}: {name} is {shown}; give seconds as a finite number")
+    return seconds

@@ -1,0 +1,123 @@
+"""What runs in each training worker: its replica, its stream, its loop, its reports to Ray Train."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import ray.train
+import ray.train.torch
+import torch
+import torch.distributed as dist
+
+from pipelines.assignment import assign
+from pipelines.catalog import CatalogEntry
+from pipelines.replicas import DistributedReplicas, checksum
+from pipelines.run_folder import RunFolder
+from pipelines.snippets import SnippetFormat, read_rows
+from pipelines.store import HierarchyStore
+from pipelines.streams import ray_rows
+from pipelines.synchronization import GradientSum, ParameterAverage, Synchronization
+from pipelines.training import TrainingLoop, WorkerReport
+from streamer import checkpoint
+from streamer.config import StreamerConfig
+from streamer.replicas import Replicas, SingleReplica
+from streamer.sources import Decoder
+from streamer.streamer import Streamer
+
+CHECKPOINT_FILE = "streamer.pt"
+FINAL_CHECKPOINT = "final"
+
+
+@dataclass(frozen=True)
+class WorkerTask:
+    """What every worker is told; all are told the same.
+
+    Attributes:
+        model: what the model is.
+        seed: determines initial parameters.
+        init: checkpoint whose parameters to start from.
+        entries: all videos of the run; each worker takes its share.
+        decoder: which library decodes.
+        sync: how workers learn together.
+        sync_every: snippets per worker between barriers.
+        out: folder of the run.
+        metadata: goes into every hierarchy's schema metadata.
+        signals: whether signals are stored.
+    """
+
+    model: StreamerConfig
+    seed: int
+    init: str | None
+    entries: list[CatalogEntry]
+    decoder: Decoder
+    sync: Literal["gradients", "parameters"]
+    sync_every: int
+    out: str
+    metadata: Mapping[str, str]
+    signals: bool
+
+
+def train_worker(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Ray Train's function per worker.
+
+    Args:
+        arguments: `task`, the `WorkerTask`.
+
+    Returns:
+        Checksums of all replicas' parameters, in order of rank.
+    """
+    task: WorkerTask = arguments["task"]
+    context = ray.train.get_context()
+    device = ray.train.torch.get_device()
+    assert isinstance(device, torch.device)
+    replicas: Replicas = DistributedReplicas(device) if dist.is_initialized() else SingleReplica()
+    model, synchronization = _make_model(task, device, replicas)
+    form = SnippetFormat.of(task.model, task.decoder)
+    entries = assign(task.entries, context.get_world_size())[context.get_world_rank()]
+    store = HierarchyStore(RunFolder(task.out), task.metadata, signals=task.signals)
+    loop = TrainingLoop(
+        model,
+        synchronization,
+        read_rows(ray_rows(entries, form), form),
+        store,
+        sync_every=task.sync_every,
+        report=lambda report: ray.train.report(asdict(report)),
+    )
+    last = loop.run()
+    checksums = _gather_checksums(model, replicas)
+    _report_final(model, replicas.rank, last)
+    return {"checksums": checksums}
+
+
+def _make_model(
+    task: WorkerTask, device: torch.device, replicas: Replicas
+) -> tuple[Streamer, Synchronization]:
+    alone = task.sync == "parameters"
+    model = Streamer(task.model, seed=task.seed, device=device, replicas=None if alone else replicas)
+    if task.init is not None:
+        checkpoint.restore_parameters(model, checkpoint.read(task.init), task.init)
+    return model, ParameterAverage(model, replicas) if alone else GradientSum(model)
+
+
+def _gather_checksums(model: Streamer, replicas: Replicas) -> list[int]:
+    row = torch.zeros(replicas.size, dtype=torch.float64)
+    row[replicas.rank] = checksum(model.levels)
+    return [int(value) for value in replicas.sum_(row)]
+
+
+def _report_final(model: Streamer, rank: int, last: WorkerReport) -> None:
+    """Reports the final checkpoint, which rank 0 writes for all."""
+    metrics = {**asdict(last), "ended": [], "signal_sums": [0.0] * len(last.signal_sums)}
+    metrics["signal_counts"] = [0] * len(last.signal_counts)
+    if rank != 0:
+        ray.train.report(metrics, checkpoint=None, checkpoint_dir_name=FINAL_CHECKPOINT)
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        checkpoint.save(model, Path(folder) / CHECKPOINT_FILE)
+        ray.train.report(
+            metrics, checkpoint=ray.train.Checkpoint.from_directory(folder), checkpoint_dir_name=FINAL_CHECKPOINT
+        )

@@ -1,0 +1,140 @@
+"""The project's own checkpoints: parameters and learner of a model, with its configuration inside."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from streamer.atomic import atomic_write
+from streamer.config import StreamerConfig, config_from_dict
+from streamer.errors import CheckpointError, ConfigError
+from streamer.learner import Learner
+from streamer.streamer import Streamer
+
+FORMAT = "streamer-checkpoint"
+VERSION = 1
+
+
+def save(model: Streamer, path: str | Path) -> None:
+    """Writes a checkpoint, atomically.
+
+    What belongs to the running video is not part of it: save between videos.
+
+    Args:
+        model: any model; one that trains keeps gradient sums, counters and Adam's state.
+        path: the file to write.
+    """
+    content = {
+        "format": FORMAT,
+        "version": VERSION,
+        "config": model.config.to_dict(),
+        "seed": model.levels.seed,
+        "num_levels": len(model.levels),
+        "parameters": model.levels.state_dict(),
+        "inputs": model.inputs.total,
+        "learner": None if model.learner is None else _learner_state(model.learner),
+    }
+    with atomic_write(Path(path)) as temporary:
+        torch.save(content, temporary)
+
+
+def load(
+    path: str | Path,
+    *,
+    train: bool = False,
+    device: torch.device | str = "cpu",
+    dtype: torch.dtype = torch.float32,
+) -> Streamer:
+    """Reads a checkpoint that `save` wrote.
+
+    Args:
+        path: the file.
+        train: go on learning, where the checkpoint's model left off; otherwise parameters stay as they are.
+        device: where the model computes.
+        dtype: floating-point type of parameters and arithmetic.
+
+    Raises:
+        CheckpointError: the file cannot be read, is no checkpoint of this project, or holds no learner
+            although `train` asks for it.
+    """
+    content = read(path)
+    try:
+        config = config_from_dict(StreamerConfig, content["config"])
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: was written with another version's configuration: {error}") from error
+    model = Streamer(config, seed=content["seed"], train=train, device=device, dtype=dtype)
+    restore_parameters(model, content, path)
+    model.inputs.total = list(content["inputs"])
+    if model.learner is not None:
+        if content["learner"] is None:
+            raise CheckpointError(f"{path}: holds no learner to go on with: load it with train=False")
+        _restore_learner(model.learner, content["learner"])
+    return model
+
+
+def restore_parameters(model: Streamer, content: dict[str, Any], path: str | Path) -> None:
+    """Gives a fresh model of the same configuration the levels and parameters of a checkpoint.
+
+    Args:
+        model: is grown to as many levels.
+        content: what `read` returned.
+        path: where it came from, for the error message.
+
+    Raises:
+        CheckpointError: the parameters do not fit the model.
+    """
+    while len(model.levels) < content["num_levels"]:
+        model.grow()
+    try:
+        model.levels.load_state_dict(content["parameters"])
+    except RuntimeError as error:
+        raise CheckpointError(f"{path}: its parameters do not fit the model's configuration") from error
+
+
+def read(path: str | Path) -> dict[str, Any]:
+    """The content of a checkpoint, as `save` wrote it.
+
+    Raises:
+        CheckpointError: the file cannot be read or is no checkpoint of this project.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
+    if not isinstance(content, dict) or content.get("format") != FORMAT:
+        raise CheckpointError(
+            f"{path}: not a checkpoint of this project (the release's are read by "
+            "streamer.load_release_checkpoint)"
+        )
+    if content["version"] != VERSION:
+        raise CheckpointError(
+            f"{path}: checkpoint version {content['version']}, this software reads version {VERSION}"
+        )
+    return content
+
+
+def _learner_state(learner: Learner) -> dict[str, Any]:
+    sums = (*learner.f_sums, *learner.p_sums)
+    return {
+        "optimizer": learner.optimizer.state_dict(),
+        "losses": learner.losses.total,
+        "steps": learner.steps,
+        "gradients": [gradient_sum.flat for gradient_sum in sums],
+        "counters": [gradient_sum.counter for gradient_sum in sums],
+    }
+
+
+def _restore_learner(learner: Learner, state: dict[str, Any]) -> None:
+    learner.optimizer.load_state_dict(state["optimizer"])
+    learner.losses.total = list(state["losses"])
+    learner.steps = state["steps"]
+    sums = (*learner.f_sums, *learner.p_sums)
+    for gradient_sum, flat, counter in zip(sums, state["gradients"], state["counters"], strict=True):
+        gradient_sum.flat.copy_(flat)
+        gradient_sum.counter = counter

@@ -1,0 +1,210 @@
+"""Configuration of the model: typed, documented, checked when it is made.
+
+Defaults are those of the published release (Mounir, Vijayaraghavan, Sarkar, "STREAMER", NeurIPS 2023).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeVar, get_type_hints
+
+from streamer.errors import ConfigError
+
+T = TypeVar("T")
+
+
+def require(condition: bool, message: str) -> None:
+    """Raises `ConfigError(message)` unless `condition` holds."""
+    if not condition:
+        raise ConfigError(message)
+
+
+@dataclass(frozen=True)
+class DemarcationConfig:
+    """When a level's signal ends an event.
+
+    Attributes:
+        mode: `fixed` compares the signal with `threshold`; `accumulate` sums it until the sum passes
+            `threshold` (distance only); `average` compares it with the mean of the last `window_size` signals.
+        threshold: needed by `fixed` and `accumulate`; meaningless, and refused, with `average`.
+        window_size: number of signals in the running mean of `average`.
+        modifier_type: whether `modifier` multiplies the running mean or is added to it.
+        modifier: the factor or the offset.
+    """
+
+    mode: Literal["fixed", "accumulate", "average"] = "average"
+    threshold: float | None = None
+    window_size: int = 50
+    modifier_type: Literal["multiply", "add"] = "multiply"
+    modifier: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.mode == "average":
+            require(
+                self.threshold is None,
+                "model.demarcation.threshold has no effect in mode `average`: "
+                "remove it, or set model.demarcation.mode to `fixed` or `accumulate`",
+            )
+            require(
+                self.window_size >= 1,
+                f"model.demarcation.window_size must be at least 1, not {self.window_size}",
+            )
+            return
+        require(
+            self.threshold is not None,
+            f"model.demarcation.mode `{self.mode}` needs model.demarcation.threshold",
+        )
+        window = (self.window_size, self.modifier_type, self.modifier)
+        require(
+            window == (50, "multiply", 1.0),
+            f"model.demarcation.window_size, modifier_type and modifier have no effect in mode `{self.mode}`: "
+            "remove them, or set model.demarcation.mode to `average`",
+        )
+
+
+@dataclass(frozen=True)
+class LearningConfig:
+    """How parameters follow the losses.
+
+    Attributes:
+        lr: Adam's learning rate.
+        alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor per level.
+        optimize_every: losses of the highest level between two optimiser steps.
+        hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
+        hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
+    """
+
+    lr: float = 1e-4
+    alpha: float = 3.0
+    optimize_every: int = 100
+    hgn_timescale: bool = True
+    hgn_reach: bool = True
+
+    def __post_init__(self) -> None:
+        require(self.lr > 0, f"model.learning.lr must be positive, not {self.lr}")
+        require(self.alpha > 0, f"model.learning.alpha must be positive, not {self.alpha}")
+        require(
+            self.optimize_every >= 1,
+            f"model.learning.optimize_every must be at least 1, not {self.optimize_every}",
+        )
+
+
+@dataclass(frozen=True)
+class StreamerConfig:
+    """What the model is.
+
+    Attributes:
+        modality: `frames` (RGB images, with frame encoder and decoder) or `vectors` (features, as they come).
+        feature_dim: D, width of representations and of input vectors; a multiple of 8.
+        frame_size: height and width of a frame in pixels; a multiple of 16.
+        channels: channels after each of the frame encoder's four convolutions.
+        normalize_pixels: L2-normalise each pixel's RGB triple before anything else.
+        snippet_size: Δ, seconds per snippet.
+        max_levels: most levels that may exist.
+        initial_levels: levels that exist from the start.
+        evolve_every: inputs that a level counts before the level above is created.
+        working_set_size: S, inputs that a level remembers of the running event.
+        force_fixed_buffer: also end an event when S inputs were offered to the working set.
+        distance: `similarity` (cosine) or `distance` (mean squared error) between prediction and input.
+        force_base_distance: level 0 uses `distance` although the others use `similarity`.
+        demarcation: when an event ends.
+        learning: how parameters follow the losses.
+    """
+
+    modality: Literal["frames", "vectors"] = "frames"
+    feature_dim: int = 1024
+    frame_size: int = 128
+    channels: tuple[int, int, int, int] = (32, 64, 256, 1024)
+    normalize_pixels: bool = False
+    snippet_size: float = 0.5
+    max_levels: int = 3
+    initial_levels: int = 1
+    evolve_every: int = 100_000
+    working_set_size: int = 10
+    force_fixed_buffer: bool = False
+    distance: Literal["similarity", "distance"] = "similarity"
+    force_base_distance: bool = False
+    demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
+    learning: LearningConfig = field(default_factory=LearningConfig)
+
+    def __post_init__(self) -> None:
+        self._check_sizes()
+        require(self.snippet_size > 0, f"model.snippet_size must be positive, not {self.snippet_size}")
+        require(
+            1 <= self.max_levels <= 127, f"model.max_levels must be from 1 to 127, not {self.max_levels}"
+        )
+        require(
+            1 <= self.initial_levels <= self.max_levels,
+            f"model.initial_levels must be from 1 to model.max_levels ({self.max_levels}), "
+            f"not {self.initial_levels}",
+        )
+        require(self.evolve_every >= 0, f"model.evolve_every must not be negative, not {self.evolve_every}")
+        require(
+            not (self.force_base_distance and self.distance == "distance"),
+            "model.force_base_distance has no effect when model.distance is `distance`: remove it",
+        )
+        require(
+            self.demarcation.mode != "accumulate" or self.distance == "distance",
+            "model.demarcation.mode `accumulate` sums errors: set model.distance to `distance`",
+        )
+        require(
+            not (self.normalize_pixels and self.modality == "vectors"),
+            "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
+        )
+
+    def _check_sizes(self) -> None:
+        require(
+            self.feature_dim > 0 and self.feature_dim % 8 == 0,
+            f"model.feature_dim must be a positive multiple of 8, not {self.feature_dim}",
+        )
+        require(
+            self.frame_size > 0 and self.frame_size % 16 == 0,
+            f"model.frame_size must be a positive multiple of 16, not {self.frame_size}",
+        )
+        require(
+            len(self.channels) == 4 and min(self.channels) > 0,
+            f"model.channels must be four positive numbers, not {self.channels}",
+        )
+        require(
+            self.working_set_size >= 1,
+            f"model.working_set_size must be at least 1, not {self.working_set_size}",
+        )
+
+    def distance_of(self, level: int) -> Literal["similarity", "distance"]:
+        """Distance that `level` uses."""
+        return "distance" if level == 0 and self.force_base_distance else self.distance
+
+    def to_dict(self) -> dict[str, Any]:
+        """The configuration as nested plain values, as `config_from_dict` reads them."""
+        return dataclasses.asdict(self)
+
+
+def nearest(name: str, known: list[str]) -> str:
+    """A hint of the known name most like `name`, or an empty string."""
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f" (did you mean {close[0]}?)" if close else ""
+
+
+def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "model") -> T:
+    """Builds the dataclass `kind` from nested plain values, refusing unknown keys.
+
+    Args:
+        kind: `StreamerConfig` or one of its parts.
+        values: nested mapping of field names to values; lists become tuples.
+        where: name of the mapping in error messages.
+
+    Raises:
+        ConfigError: an unknown key, or values that the dataclass refuses.
+    """
+    hints = get_type_hints(kind)
+    arguments: dict[str, Any] = {}
+    for key, value in values.items():
+        if key not in hints:
+            raise ConfigError(f"unknown key {where}.{key}{nearest(key, list(hints))}")
+        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
+            value = config_from_dict(hints[key], value, f"{where}.{key}")  # type: ignore[arg-type]
+        arguments[key] = tuple(value) if isinstance(value, list) else value
+    return kind(**arguments)

@@ -1,0 +1,71 @@
+"""The stack of levels that exist.
+
+The parameters of a new level follow from the seed and the level's index alone, so that replicas that grow
+apart from each other grow the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import nn
+
+from streamer.config import StreamerConfig
+from streamer.modules import Level
+
+Initializer = Callable[[Level, int], None]
+
+
+class Levels(nn.Module):
+    """Levels 0 (frames) to `len(self) - 1`.
+
+    Args:
+        config: the model's configuration.
+        seed: determines the initial parameters of every level, whenever it is created.
+        device: where parameters live.
+        dtype: floating-point type of parameters.
+        initialize: called with each new level and its index, to set other initial parameters.
+    """
+
+    def __init__(
+        self,
+        config: StreamerConfig,
+        *,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        initialize: Initializer | None = None,
+    ) -> None:
+        super().__init__()
+        self.config = config
+        self.seed = seed
+        self.device = torch.device(device)
+        self.dtype = dtype
+        self._initialize = initialize
+        self.stack = nn.ModuleList()
+        for _ in range(config.initial_levels):
+            self.grow()
+
+    def __len__(self) -> int:
+        return len(self.stack)
+
+    def __getitem__(self, index: int) -> Level:
+        level = self.stack[index]
+        assert isinstance(level, Level)
+        return level
+
+    def __iter__(self) -> Iterator[Level]:
+        return (self[index] for index in range(len(self)))
+
+    def grow(self) -> Level:
+        """Creates the level above the highest."""
+        index = len(self)
+        assert index < self.config.max_levels, "the stack is full"
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.seed * 1009 + index)
+            level = Level(self.config, index)
+        if self._initialize is not None:
+            self._initialize(level, index)
+        self.stack.append(level.to(device=self.device, dtype=self.dtype))
+        return self[index]

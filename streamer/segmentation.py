@@ -1,0 +1,76 @@
+"""Events of one recording by a model that has learned."""
+
+from __future__ import annotations
+
+import warnings
+from pathlib import PurePosixPath
+from urllib.parse import urlsplit
+
+from streamer.errors import CheckpointError, TruncatedVideoError, VideoError
+from streamer.hierarchy import Hierarchy
+from streamer.lane import Signal
+from streamer.sources import Decoder, is_vectors, open_source
+from streamer.streamer import Streamer
+
+
+def segment(
+    uri: str, model: Streamer, *, video_id: str | None = None, decoder: Decoder = "pyav"
+) -> Hierarchy:
+    """Cuts a video, or a `.npy` array of features `[n, D]`, into a hierarchy of events.
+
+    Args:
+        uri: file or http(s) address.
+        model: as `streamer.load` gives it; one that trains goes on learning.
+        video_id: name in the hierarchy; by default the file's name without suffix.
+        decoder: which library decodes video.
+
+    Raises:
+        VideoError: the recording cannot be read, or breaks in the middle. One that merely ends early gives
+            the hierarchy up to there and a warning.
+        CheckpointError: the model takes vectors and the recording is a video, or the other way round.
+    """
+    name = video_id or PurePosixPath(urlsplit(uri).path).stem
+    hierarchy, _, warning = segment_recording(uri, model, video_id=name, decoder=decoder)
+    if warning is not None:
+        warnings.warn(f"{uri}: {warning}", stacklevel=2)
+    return hierarchy
+
+
+def segment_recording(
+    uri: str,
+    model: Streamer,
+    *,
+    video_id: str,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    decoder: Decoder = "pyav",
+) -> tuple[Hierarchy, list[Signal], str | None]:
+    """Like `segment`, for a part of a recording.
+
+    Returns:
+        The hierarchy, all signals, and what was wrong with the file (None where nothing was).
+    """
+    modality = "vectors" if is_vectors(uri) else "frames"
+    if modality != model.config.modality:
+        raise CheckpointError(f"{uri}: the model takes {model.config.modality}, this file holds {modality}")
+    signals: list[Signal] = []
+    warning: str | None = None
+    model.lane.start_video()
+    source = open_source(
+        uri,
+        snippet_size=model.config.snippet_size,
+        frame_size=model.config.frame_size,
+        start_s=start_s,
+        end_s=end_s,
+        decoder=decoder,
+    )
+    with source:
+        try:
+            for snippet in source:
+                signals += model.observe(snippet)
+            duration_s = source.duration_s
+        except TruncatedVideoError as error:
+            warning, duration_s = error.reason, error.time_s or 0.0
+    if model.lane.index == 0:
+        raise VideoError(uri, warning or "holds no snippet")
+    return model.end_video(duration_s, video_id), signals, warning

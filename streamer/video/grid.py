@@ -1,0 +1,45 @@
+"""The moments at which a video is sampled."""
+
+import math
+from dataclasses import dataclass
+
+from streamer.errors import ConfigError
+
+ROUNDING_S = 1e-6  # two times closer than this are the same moment, written with different rounding
+
+
+@dataclass(frozen=True)
+class SnippetGrid:
+    """Which moments of a video become snippets, and at which size.
+
+    Snippet k shows the frame that is on screen `start_s + k * snippet_size` seconds after the video's first frame.
+
+    Attributes:
+        snippet_size: seconds from one snippet to the next.
+        frame_size: width and height of a snippet's frame in pixels.
+        start_s: where the delivered part begins, in seconds after the first frame.
+        end_s: where it ends (exclusive), in seconds after the first frame; None is the end of the video.
+    """
+
+    snippet_size: float = 0.5
+    frame_size: int = 128
+    start_s: float = 0.0
+    end_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (math.isfinite(self.snippet_size) and self.snippet_size > ROUNDING_S):
+            raise ConfigError(f"snippet_size: {self.snippet_size} s is not a positive time; 0.5 is usual")
+        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
+            raise ConfigError(f"frame_size: {self.frame_size!r} is not a positive number of pixels; 128 is usual")
+        if not (math.isfinite(self.start_s) and self.start_s >= 0):
+            raise ConfigError(f"start_s: {self.start_s} s is not a time after the first frame; use 0 or more")
+        if self.end_s is not None and not (math.isfinite(self.end_s) and self.end_s > self.start_s):
+            raise ConfigError(f"end_s: {self.end_s} s is not after start_s {self.start_s} s; make it later or leave it out")
+
+    def time_s(self, index: int) -> float:
+        """Seconds after the video's first frame at which snippet `index` is taken."""
+        return self.start_s + index * self.snippet_size
+
+    def contains(self, index: int) -> bool:
+        """Whether snippet `index` lies before `end_s`."""
+        return self.end_s is None or self.time_s(index) < self.end_s - ROUNDING_S
