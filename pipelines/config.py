@@ -142,3 +142,14 @@ class DemoConfig:
 
     def __post_init__(self) -> None:
         require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")
+
+
+@dataclass
+class DoctorConfig:
+    """Checks that decoders, Ray, disk and tracking work here.
+
+    Attributes:
+        out: folder where runs will be written.
+    """
+
+    out: str = "."

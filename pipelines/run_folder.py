@@ -23,6 +23,8 @@ from streamer.errors import StreamerError
 
 RunState = Literal["running", "finished", "interrupted", "failed"]
 PACKAGES = ("streamer-ray", "torch", "ray", "mlflow", "av", "pyarrow", "numpy")
+CHECKPOINT_FILE = "streamer.pt"
+FINAL_CHECKPOINT = "final"
 VIDEOS_SCHEMA = pa.schema(
     [
         ("video_id", pa.string()),
@@ -152,6 +154,21 @@ class RunFolder:
         if not self.videos.exists():
             raise RunFolderError(f"{self.root}: holds no videos.parquet: give the folder of a finished run")
         return pq.read_table(self.videos).to_pylist()
+
+
+def checkpoint_of(path: str | Path) -> Path:
+    """The checkpoint file that `path` names: itself, or the final one of the run in that folder.
+
+    Raises:
+        RunFolderError: the folder holds no final checkpoint.
+    """
+    found = Path(path).absolute()
+    if not found.is_dir():
+        return found
+    final = RunFolder(found).checkpoints / FINAL_CHECKPOINT / CHECKPOINT_FILE
+    if not final.exists():
+        raise RunFolderError(f"{found}: holds no final checkpoint ({final}): give a finished run, or a file")
+    return final
 
 
 def end_row(entry: CatalogEntry, end: VideoEnd) -> VideoRow:

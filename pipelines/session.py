@@ -66,11 +66,11 @@ def ray_session(workers: int, decode_cpus: float) -> Iterator[None]:
             include_dashboard=True,  # Ray Train asks the dashboard's state API for its controller
             dashboard_host="127.0.0.1",
             logging_level=logging.WARNING,
-            log_to_driver=True,
+            log_to_driver=False,  # decoders' noise; a worker's exception reaches the driver as one
         )
     else:
         try:
-            ray.init(logging_level=logging.WARNING)
+            ray.init(logging_level=logging.WARNING, log_to_driver=False)
         except ConnectionError as error:
             raise ClusterError(f"RAY_ADDRESS={address}: no Ray cluster answers there: {error}") from error
     try:

@@ -16,7 +16,7 @@ import numpy as np
 from pipelines.catalog import CatalogEntry
 from streamer.config import StreamerConfig
 from streamer.errors import TruncatedVideoError, VideoError
-from streamer.sources import Decoder, open_source
+from streamer.sources import Decoder, SnippetSource, open_source
 
 ROW_SNIPPETS = 16
 ROW_SECONDS = 0.5  # a row leaves when it is this old, however few snippets it holds: slow decoders still stream
@@ -92,27 +92,21 @@ def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str,
     batch: list[np.ndarray] = []
     started = time.monotonic()
     try:
-        with open_source(
-            entry.uri,
-            snippet_size=form.snippet_size,
-            frame_size=form.frame_size,
-            start_s=entry.start_s,
-            end_s=entry.end_s,
-            decoder=form.decoder,
-        ) as source:
-            for snippet in source:
-                if not batch:
-                    started = time.monotonic()
-                batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
-                if len(batch) == ROW_SNIPPETS or time.monotonic() - started > ROW_SECONDS:
-                    yield _row(entry.video_id, delivered, batch)
-                    delivered += len(batch)
-                    batch = []
+        with _open(entry, form) as source:
+            try:
+                for snippet in source:
+                    if not batch:
+                        started = time.monotonic()
+                    batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
+                    if len(batch) == ROW_SNIPPETS or time.monotonic() - started > ROW_SECONDS:
+                        yield _row(entry.video_id, delivered, batch)
+                        delivered += len(batch)
+                        batch = []
+            except TruncatedVideoError as error:
+                reason = error.reason
             duration_s = source.duration_s
-    except TruncatedVideoError as error:
-        reason, duration_s = error.reason, error.time_s or 0.0
     except VideoError as error:
-        reason, failed, duration_s = str(error).removeprefix(f"{error.uri}: "), True, error.time_s or 0.0
+        reason, failed = str(error).removeprefix(f"{error.uri}: "), True
     if batch:
         yield _row(entry.video_id, delivered, batch)
         delivered += len(batch)
@@ -120,6 +114,17 @@ def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str,
         reason, failed = reason or "holds no snippet", True
     end = VideoEnd(entry.video_id, delivered, duration_s, "failed" if failed else "done", reason)
     yield {**_row(entry.video_id, delivered, []), **asdict(end), "reason": reason or ""}
+
+
+def _open(entry: CatalogEntry, form: SnippetFormat) -> SnippetSource:
+    return open_source(
+        entry.uri,
+        snippet_size=form.snippet_size,
+        frame_size=form.frame_size,
+        start_s=entry.start_s,
+        end_s=entry.end_s,
+        decoder=form.decoder,
+    )
 
 
 def _row(video_id: str, index: int, batch: list[np.ndarray]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ as Ray Train does by default, would cut videos apart and reorder them.)
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -24,6 +25,9 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
     """Rows of all videos in the order of `entries`, decoded in another process while they are consumed."""
     if not entries:
         return
+
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray.data.DataContext.get_current().enable_progress_bars = False
 
     def decode(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return snippet_rows(CatalogEntry(**item), form)

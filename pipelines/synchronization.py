@@ -58,8 +58,7 @@ class GradientSum:
 
     def finish(self) -> None:
         """Gathers the gradients that no step has used, so that every replica's checkpoint holds them all."""
-        assert self._model.learner is not None
-        self._model.learner.gather(self._model.replicas)
+        self._model.gather()
 
 
 class ParameterAverage:
@@ -109,4 +108,4 @@ class ParameterAverage:
             for level in list(self._model.levels)[:num_levels]:
                 for parameter in level.parameters():
                     self._replicas.sum_(parameter.data.mul_(weight))
-        self._model.lane.forget()
+        self._model.parameters_changed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import tempfile
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -16,7 +17,7 @@ import torch.distributed as dist
 from pipelines.assignment import assign
 from pipelines.catalog import CatalogEntry
 from pipelines.replicas import DistributedReplicas, checksum
-from pipelines.run_folder import RunFolder
+from pipelines.run_folder import CHECKPOINT_FILE, FINAL_CHECKPOINT, RunFolder
 from pipelines.snippets import SnippetFormat, read_rows
 from pipelines.store import HierarchyStore
 from pipelines.streams import ray_rows
@@ -27,9 +28,6 @@ from streamer.config import StreamerConfig
 from streamer.replicas import Replicas, SingleReplica
 from streamer.sources import Decoder
 from streamer.streamer import Streamer
-
-CHECKPOINT_FILE = "streamer.pt"
-FINAL_CHECKPOINT = "final"
 
 
 @dataclass(frozen=True)
@@ -70,6 +68,7 @@ def train_worker(arguments: dict[str, Any]) -> dict[str, Any]:
     Returns:
         Checksums of all replicas' parameters, in order of rank.
     """
+    logging.getLogger("ray.train").setLevel(logging.WARNING)
     task: WorkerTask = arguments["task"]
     context = ray.train.get_context()
     device = ray.train.torch.get_device()

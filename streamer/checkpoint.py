@@ -100,14 +100,8 @@ def read(path: str | Path) -> dict[str, Any]:
     Raises:
         CheckpointError: the file cannot be read or is no checkpoint of this project.
     """
-    try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
-    except FileNotFoundError as error:
-        raise CheckpointError(f"{path}: no such checkpoint") from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    if not isinstance(content, dict) or content.get("format") != FORMAT:
+    content = load_content(path)
+    if content.get("format") != FORMAT:
         raise CheckpointError(
             f"{path}: not a checkpoint of this project (the release's are read by "
             "streamer.load_release_checkpoint)"
@@ -116,6 +110,24 @@ def read(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path}: checkpoint version {content['version']}, this software reads version {VERSION}"
         )
+    return content
+
+
+def load_content(path: str | Path) -> dict[str, Any]:
+    """The dictionary that any `torch.save` wrote, with nothing unpickled but tensors and plain values.
+
+    Raises:
+        CheckpointError: the file cannot be read, or holds no dictionary.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{path}: no such checkpoint") from error
+    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
+        reason = (str(error).splitlines() or [type(error).__name__])[0]
+        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
+    if not isinstance(content, dict):
+        raise CheckpointError(f"{path}: holds {type(content).__name__}, not a checkpoint")
     return content
 
 

@@ -208,3 +208,15 @@ def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "mod
             value = config_from_dict(hints[key], value, f"{where}.{key}")  # type: ignore[arg-type]
         arguments[key] = tuple(value) if isinstance(value, list) else value
     return kind(**arguments)
+
+
+def config_difference(one: Mapping[str, Any], other: Mapping[str, Any], prefix: str = "model.") -> list[str]:
+    """Names of the entries in which two nested configurations differ."""
+    names = []
+    for key in sorted({*one, *other}):
+        a, b = one.get(key), other.get(key)
+        if isinstance(a, Mapping) and isinstance(b, Mapping):
+            names += config_difference(a, b, f"{prefix}{key}.")
+        elif (list(a) if isinstance(a, tuple) else a) != (list(b) if isinstance(b, tuple) else b):
+            names.append(f"{prefix}{key}")
+    return names

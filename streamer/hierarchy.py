@@ -205,7 +205,7 @@ class Hierarchy:
             table.validate(full=True)
         except FileNotFoundError as error:
             raise HierarchyError(f"{os.fspath(path)}: no such file; {remedy}") from error
-        except (pa.ArrowException, OSError) as error:
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             detail = " ".join(str(error).split())
             raise HierarchyError(
                 f"{os.fspath(path)}: not a readable Parquet file ({detail}); {remedy}"

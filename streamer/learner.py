@@ -137,12 +137,8 @@ class Learner:
             replicas.sum_(gradient_sum.flat)
             gradient_sum.counter = counter
 
-    def step(self, replicas: Replicas) -> None:
-        """One Adam step of every module that has a gradient; then sums and counters start again.
-
-        Gradients and counters of all replicas are summed first, so that all take the same step.
-        """
-        self.gather(replicas)
+    def step(self) -> None:
+        """One Adam step of every module that has a gradient; then sums and counters start again."""
         sums = (*self.f_sums, *self.p_sums)
         for gradient_sum in sums:
             gradient_sum.normalize()

@@ -12,7 +12,8 @@ import torch
 from torch import nn
 
 from streamer.config import StreamerConfig
-from streamer.modules import Level
+from streamer.modules import BoundedTable, Level
+from streamer.replicas import Replicas
 
 Initializer = Callable[[Level, int], None]
 
@@ -57,6 +58,27 @@ class Levels(nn.Module):
 
     def __iter__(self) -> Iterator[Level]:
         return (self[index] for index in range(len(self)))
+
+    @property
+    def tables(self) -> list[BoundedTable]:
+        """All tables of all levels."""
+        return [module for module in self.modules() if isinstance(module, BoundedTable)]
+
+    def meet(self, replicas: Replicas) -> None:
+        """Makes parameters bit-equal in all replicas: bounds every row that any replica looked up."""
+        tables = self.tables
+        rows = max(len(table.weight) for table in tables)
+        looked_up = torch.zeros(len(tables), rows, dtype=torch.float64)
+        for place, table in enumerate(tables):
+            looked_up[place, : table.bounded] = 1
+        counts = (replicas.sum_(looked_up) > 0).sum(dim=1).tolist()
+        for table, count in zip(tables, counts, strict=True):
+            table.bound(count)
+
+    def parameters_changed(self) -> None:
+        """Tells the tables that their rows may have grown again."""
+        for table in self.tables:
+            table.bounded = 0
 
     def grow(self) -> Level:
         """Creates the level above the highest."""

@@ -55,6 +55,40 @@ class FrameDecoder(nn.Module):
         return self.conv4(F.interpolate(x, scale_factor=2, mode="nearest"))
 
 
+class BoundedTable(nn.Module):
+    """Learned rows `[N, D]` that are kept to length 1 from when they are used.
+
+    A row longer than that is rescaled in place when it is first looked up after a change of parameters; rows
+    that are not looked up are left alone, however long. Initial values are standard normal.
+
+    Attributes:
+        bounded: how many rows, from the first, have been looked up since parameters last changed. Replicas
+            whose lanes looked up differently many rows differ until they `bound` the same.
+    """
+
+    def __init__(self, rows: int, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(rows, dim))
+        self.bounded = 0
+
+    def forward(self, count: int) -> Tensor:
+        """The first `count` rows, `[count, D]`."""
+        self.bound(count)
+        return self.weight[:count].clone()
+
+    @torch.no_grad()
+    def bound(self, count: int) -> None:
+        """Rescales those of the first `count` rows that are too long.
+
+        One row after the other, and each once: the bits must not depend on what else is looked up.
+        """
+        for row_D in self.weight[self.bounded : count]:
+            length = row_D.norm()
+            if length > 1:
+                row_D.mul_(1 / (length + 1e-7))
+        self.bounded = max(self.bounded, count)
+
+
 def transformer(dim: int, heads: int) -> nn.TransformerEncoder:
     """Two post-norm layers that start equal, no dropout, then a LayerNorm without parameters."""
     layer = nn.TransformerEncoderLayer(dim, heads, dim_feedforward=2 * dim, dropout=0.0, batch_first=True)
@@ -68,8 +102,8 @@ class TemporalEncoding(nn.Module):
     def __init__(self, config: StreamerConfig, level: int) -> None:
         super().__init__()
         dim = config.feature_dim
-        self.cls_token = nn.Embedding(1, dim, max_norm=1.0)
-        self.pos_enc = nn.Embedding(config.working_set_size, dim, max_norm=1.0)
+        self.cls_token = BoundedTable(1, dim)
+        self.pos_enc = BoundedTable(config.working_set_size, dim)
         self.encoder = FrameEncoder(config) if level == 0 and config.modality == "frames" else None
         self.network = transformer(dim, heads=8)
         self.normalize = config.distance_of(level) == "similarity"
@@ -84,10 +118,7 @@ class TemporalEncoding(nn.Module):
             The representation z `[D]`, of length 1 where the level's distance is `similarity`.
         """
         features_SD = inputs if self.encoder is None else self.encoder(inputs)
-        device = features_SD.device
-        places = torch.arange(len(features_SD), device=device)
-        first = self.cls_token(torch.zeros(1, dtype=torch.long, device=device))
-        sequence = torch.cat([first, features_SD + self.pos_enc(places)])
+        sequence = torch.cat([self.cls_token(1), features_SD + self.pos_enc(len(features_SD))])
         z_D = self.network(sequence[None])[0, 0]
         return F.normalize(z_D, dim=0) if self.normalize else z_D
 
@@ -98,7 +129,7 @@ class HierarchicalPrediction(nn.Module):
     def __init__(self, config: StreamerConfig, level: int) -> None:
         super().__init__()
         self.level = level
-        self.pos_enc = nn.Embedding(config.max_levels, config.feature_dim, max_norm=1.0)
+        self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
         self.network = transformer(config.feature_dim, heads=4)
         self.decoder = FrameDecoder(config) if level == 0 and config.modality == "frames" else None
 
@@ -108,8 +139,7 @@ class HierarchicalPrediction(nn.Module):
         Returns:
             `[3, H, H]` at level 0 of a model of frames, else `[D]`.
         """
-        places = torch.arange(len(z_LD), device=z_LD.device)
-        hidden_LD = self.network((z_LD + self.pos_enc(places))[None])[0]
+        hidden_LD = self.network((z_LD + self.pos_enc(len(z_LD)))[None])[0]
         prediction_1D = hidden_LD[self.level : self.level + 1]
         return (prediction_1D if self.decoder is None else self.decoder(prediction_1D))[0]
 

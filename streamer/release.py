@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,11 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streamer.checkpoint import load_content
 from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
 from streamer.errors import CheckpointError
 from streamer.hierarchy import Hierarchy
 from streamer.streamer import Streamer
 
+_KEYS = {"model_args", "model_snippet_size", "num_layers", "weights"}
 _MODES = {"fixed": "fixed", "accum": "accumulate", "average": "average"}
 
 
@@ -81,7 +82,18 @@ def release_boundaries(hierarchy: Hierarchy) -> list[list[float]]:
     return [levels[0], *(level if level[-1] == last else [*level, last] for level in levels[1:])]
 
 
-def load_release_checkpoint(path: str | Path, *, train: bool = False) -> Streamer:
+def is_release_checkpoint(path: str | Path) -> bool:
+    """Whether a checkpoint is one of the release rather than of this project.
+
+    Raises:
+        CheckpointError: it cannot be read.
+    """
+    return _KEYS <= _load(path).keys()
+
+
+def load_release_checkpoint(
+    path: str | Path, *, train: bool = False, device: torch.device | str = "cpu"
+) -> Streamer:
     """Reads a checkpoint of the published release.
 
     Sizes are taken from the weights, everything else from the stored arguments.
@@ -89,6 +101,7 @@ def load_release_checkpoint(path: str | Path, *, train: bool = False) -> Streame
     Args:
         path: a file that the release wrote with `torch.save`; it is read with `weights_only`.
         train: whether the model goes on learning.
+        device: where the model computes.
 
     Raises:
         CheckpointError: the file cannot be read, or is no checkpoint of the release.
@@ -103,7 +116,7 @@ def load_release_checkpoint(path: str | Path, *, train: bool = False) -> Streame
         snippet_size=float(content["model_snippet_size"]),
         **_sizes(path, weights),
     )
-    model = Streamer(config, train=train)
+    model = Streamer(config, train=train, device=device)
     expected = {
         release_name(index, name): parameter
         for index, level in enumerate(model.levels)
@@ -126,17 +139,16 @@ def load_release_checkpoint(path: str | Path, *, train: bool = False) -> Streame
     return model
 
 
+def _load(path: str | Path) -> dict[str, Any]:
+    with torch.serialization.safe_globals([argparse.Namespace]):
+        return load_content(path)
+
+
 def _read(path: str | Path) -> dict[str, Any]:
-    try:
-        with torch.serialization.safe_globals([argparse.Namespace]):
-            content = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
-    keys = {"model_args", "model_snippet_size", "num_layers", "weights"}
-    if not isinstance(content, dict) or not keys <= content.keys():
+    content = _load(path)
+    if not content.keys() >= _KEYS:
         raise CheckpointError(
-            f"{path}: not a checkpoint of the STREAMER release, which holds {', '.join(sorted(keys))}; "
+            f"{path}: not a checkpoint of the STREAMER release, which holds {', '.join(sorted(_KEYS))}; "
             "checkpoints of this project are read by streamer.load"
         )
     return content

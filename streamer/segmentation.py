@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import warnings
-from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
 from streamer.errors import CheckpointError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
 from streamer.lane import Signal
-from streamer.sources import Decoder, is_vectors, open_source
+from streamer.sources import Decoder, is_vectors, open_source, path_of
 from streamer.streamer import Streamer
 
 
@@ -29,7 +27,7 @@ def segment(
             the hierarchy up to there and a warning.
         CheckpointError: the model takes vectors and the recording is a video, or the other way round.
     """
-    name = video_id or PurePosixPath(urlsplit(uri).path).stem
+    name = video_id or path_of(uri).stem
     hierarchy, _, warning = segment_recording(uri, model, video_id=name, decoder=decoder)
     if warning is not None:
         warnings.warn(f"{uri}: {warning}", stacklevel=2)
@@ -68,9 +66,8 @@ def segment_recording(
         try:
             for snippet in source:
                 signals += model.observe(snippet)
-            duration_s = source.duration_s
         except TruncatedVideoError as error:
-            warning, duration_s = error.reason, error.time_s or 0.0
-    if model.lane.index == 0:
-        raise VideoError(uri, warning or "holds no snippet")
-    return model.end_video(duration_s, video_id), signals, warning
+            warning = error.reason
+        if model.lane.index == 0:
+            raise VideoError(uri, warning or "holds no snippet")
+        return model.end_video(source.duration_s, video_id), signals, warning

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePath, PurePosixPath
 from types import TracebackType
 from typing import Literal, Protocol
 from urllib.parse import urlsplit
@@ -36,9 +38,14 @@ class SnippetSource(Protocol):
     def __iter__(self) -> Iterator[np.ndarray]: ...
 
 
+def path_of(uri: str) -> PurePath:
+    """The path in an address, or the path itself: `#` and `?` are part of a file's name."""
+    return PurePosixPath(urlsplit(uri).path) if re.match(r"[a-z][a-z0-9+.\-]*://", uri) else PurePath(uri)
+
+
 def is_vectors(uri: str) -> bool:
     """Whether `uri` names precomputed features rather than a video."""
-    return urlsplit(uri).path.lower().endswith(".npy")
+    return path_of(uri).suffix.lower() == ".npy"
 
 
 def open_source(

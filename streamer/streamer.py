@@ -140,9 +140,21 @@ class Streamer:
         self.inputs.merge(counts[most : 2 * most])
         self.learn(due)
         if learner.step_due():
-            learner.step(self.replicas)
-            self.lane.forget()
+            self.gather()
+            learner.step()
+            self.parameters_changed()
         return sums[3 * most :]
+
+    def gather(self) -> None:
+        """Makes replicas equal: parameters to the bit, and gradients and counters by their sums."""
+        assert self.learner is not None, "only a model that trains gathers"
+        self.levels.meet(self.replicas)
+        self.learner.gather(self.replicas)
+
+    def parameters_changed(self) -> None:
+        """Drops what was computed with the parameters as they were."""
+        self.levels.parameters_changed()
+        self.lane.forget()
 
     def grow(self) -> Level:
         """Creates the level above the highest."""
@@ -153,7 +165,8 @@ class Streamer:
 
     def _prepare(self, snippet: np.ndarray | Tensor) -> Tensor:
         """Checks one snippet and brings it to the model's device, type and range."""
-        x = torch.as_tensor(snippet)
+        # Decoded snippets are read-only views of shared memory, which tensors must not share.
+        x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet
         config = self.config
         if config.modality == "vectors":
             expected, shape = f"[{config.feature_dim}]", (config.feature_dim,)

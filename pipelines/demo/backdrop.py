@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from pipelines.demo.textures import Image, material
 from pipelines.demo.vocabulary import Colour, Cover, SceneKind
 
-SIDE_MARGIN = 0.45
-UPPER_MARGIN = 0.12
+SIDE_MARGIN = 0.85
+UPPER_MARGIN = 0.16
 """What the canvas shows beyond the frame on each side, above and below, as shares of the frame's height."""
 
 
@@ -63,8 +63,7 @@ def draw_look(kind: SceneKind, rng: np.random.Generator) -> SceneLook:
 
     def textured(name: str, *colours: Colour) -> Image:
         tint = rng.uniform(0.9, 1.1) * rng.uniform(0.95, 1.05, 3)
-        shades = [tuple(int(value) for value in np.clip(colour * tint, 0, 255)) for colour in colours]
-        return material(name, rng, (shades[0], shades[1]))
+        return material(name, rng, (_tinted(colours[0], tint), _tinted(colours[1], tint)))
 
     names = rng.choice(["stone", "fabric", "checker", "wood", "foliage", "plaster"], 3, replace=False)
     greys, hues = rng.integers(60, 200, (3, 2, 1)), rng.integers(-50, 50, (3, 2, 3))
@@ -77,6 +76,11 @@ def draw_look(kind: SceneKind, rng: np.random.Generator) -> SceneLook:
         light=(np.asarray(kind.light) * rng.uniform(0.97, 1.03, 3)).astype(np.float32),
         light_from=float(rng.uniform(0, 2 * math.pi)),
     )
+
+
+def _tinted(colour: Colour, tint: NDArray[np.float64]) -> Colour:
+    red, green, blue = np.clip(np.multiply(colour, tint), 0, 255).astype(int).tolist()
+    return red, green, blue
 
 
 class Backdrop:
@@ -109,7 +113,7 @@ class Backdrop:
 
     def depth(self, row: float) -> float:
         """Distance of what a row of the canvas shows; 1 at the frame's lower border."""
-        return float(self.view.depths(np.float32([row]))[0])
+        return float(self.view.depths(np.array([row]))[0])
 
     def crop(self, canvas: Image, x: float, y: float) -> Image:
         """The frame [height, width, 3] seen by a camera displaced by (x, y) pixels.

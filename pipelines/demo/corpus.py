@@ -3,9 +3,9 @@
 import csv
 import io
 import json
+import math
 import multiprocessing
-import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from fractions import Fraction
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from pipelines.demo.frames import render_frames
 from pipelines.demo.plan import VideoPlan, plan_video
+from streamer.atomic import atomic_write
 from streamer.errors import ConfigError
 
 RECORD = "corpus.json"
@@ -44,9 +45,9 @@ class _Parameters:
             raise ConfigError(
                 f"demo corpus: size {self.size[0]}x{self.size[1]}: give even sides of at least 32 pixels"
             )
-        if self.seconds * self.fps < FEWEST_FRAMES:
+        if not (math.isfinite(self.seconds) and self.seconds * self.fps >= FEWEST_FRAMES):
             raise ConfigError(
-                f"demo corpus: {self.seconds} s at {self.fps} frames a second are too short for nested events:"
+                f"demo corpus: no nested events fit into {self.seconds} s at {self.fps} frames a second:"
                 f" give at least {FEWEST_FRAMES / self.fps:.1f} s"
             )
 
@@ -71,13 +72,13 @@ def render_corpus(
     """Renders videos with known nested events, unless the folder holds the same corpus already.
 
     Writes `videos/NAME.mp4` and `truth.csv` (`video_id,level,start_s,end_s,label`; levels "motion",
-    "activity" and "scene", finest first; every level tiles each video, and every boundary of a level is one of
-    the levels before it). `corpus.json` records the parameters and the files. Nothing else in the folder is
-    touched, but for videos of a corpus with other parameters rendered there before, which are removed.
+    "activity" and "scene", finest first; every level tiles each video, and every boundary of a level is also
+    one of the finer levels). `corpus.json` records the parameters and the files. Nothing else in the folder
+    is touched, but for the videos of a corpus rendered there before, which are removed.
 
     Args:
         folder: where the corpus goes; made if absent.
-        seed: equal seeds give equal truth and, before encoding, equal frames.
+        seed: equal seeds give equal truth, equal frames and, with the same encoder, equal files.
         videos: how many.
         seconds: their mean length; each differs from it by up to a tenth.
         size: width and height in pixels, both even.
@@ -89,6 +90,7 @@ def render_corpus(
         ConfigError: the parameters do not make a corpus.
         OSError: the folder cannot be written.
     """
+    assert workers >= 1, "somebody has to render"
     parameters = _Parameters(seed, videos, float(seconds), (size[0], size[1]), fps)
     record = _read_record(folder)
     if record is not None and _is_complete(folder, record, parameters):
@@ -96,13 +98,15 @@ def render_corpus(
             progress(videos, videos)
         return
     (folder / "videos").mkdir(parents=True, exist_ok=True)
-    _forget(folder, record)
+    _remove_videos(folder, record)
     plans = parameters.plans()
+    names = ["truth.csv", *(_video_path(plan) for plan in plans)]
+    # Written before the videos, so that a later call knows what an interrupted one has left.
+    _write_record(folder, parameters, dict.fromkeys(names))
     _render_videos(folder, plans, workers, progress)
-    _write_atomic(folder / "truth.csv", _truth_table(plans).encode())
-    files = ["truth.csv", *(_video_path(plan) for plan in plans)]
-    content = {**_fingerprint(parameters), "files": {name: (folder / name).stat().st_size for name in files}}
-    _write_atomic(folder / RECORD, (json.dumps(content, indent=2) + "\n").encode())
+    with atomic_write(folder / "truth.csv") as part:
+        part.write_bytes(_truth_table(plans).encode())
+    _write_record(folder, parameters, {name: (folder / name).stat().st_size for name in names})
 
 
 def _video_path(plan: VideoPlan) -> str:
@@ -122,6 +126,13 @@ def _read_record(folder: Path) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and isinstance(record.get("files"), dict) else None
 
 
+def _write_record(folder: Path, parameters: _Parameters, files: Mapping[str, int | None]) -> None:
+    """Writes `corpus.json`; `files` gives the size in bytes of what is complete, else None."""
+    content = {**_fingerprint(parameters), "files": files}
+    with atomic_write(folder / RECORD) as part:
+        part.write_text(json.dumps(content, indent=2) + "\n")
+
+
 def _is_complete(folder: Path, record: dict[str, Any], parameters: _Parameters) -> bool:
     expected = _fingerprint(parameters)
     if {key: record.get(key) for key in expected} != expected:
@@ -130,9 +141,7 @@ def _is_complete(folder: Path, record: dict[str, Any], parameters: _Parameters) 
     return all(path.is_file() and path.stat().st_size == size for path, size in paths.items())
 
 
-def _forget(folder: Path, record: dict[str, Any] | None) -> None:
-    """Removes the record first, so that what is left of an interrupted run is never taken for a corpus."""
-    (folder / RECORD).unlink(missing_ok=True)
+def _remove_videos(folder: Path, record: dict[str, Any] | None) -> None:
     for name in (record or {}).get("files", {}):
         path = folder / name
         # The record is a file that others may have edited: it must not lead out of the corpus.
@@ -145,7 +154,7 @@ def _render_videos(
 ) -> None:
     report = progress or (lambda done, total: None)
     report(0, len(plans))
-    if workers <= 1:
+    if workers == 1:
         for done, plan in enumerate(plans, 1):
             _write_video(folder / _video_path(plan), plan)
             report(done, len(plans))
@@ -160,19 +169,16 @@ def _render_videos(
 
 
 def _write_video(path: Path, plan: VideoPlan) -> None:
-    part = path.with_name(f".{path.name}.part")
-    try:
+    with atomic_write(path) as part:
         _encode(part, render_frames(plan), plan.size, plan.fps)
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
 
 
 def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], size: tuple[int, int], fps: int) -> None:
-    options = {"preset": "veryfast", "crf": "23", "g": "250", "bf": "3"}
-    with av.open(str(path), "w", format="mp4") as container:
+    # Without the last option x264's rate control rounds differently from run to run, and so do the files.
+    options = {"preset": "veryfast", "crf": "23", "g": "250", "bf": "3", "x264-params": "cpu-independent=1"}
+    # The container's own clock ticks in milliseconds unless told otherwise, which cannot count frames.
+    clock = {"movie_timescale": str(1000 * fps)}
+    with av.open(str(path), "w", format="mp4", options=clock) as container:
         stream = container.add_stream("libx264", rate=fps, options=options)
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
@@ -193,12 +199,3 @@ def _truth_table(plans: list[VideoPlan]) -> str:
         for level, start, end, label in plan.truth():
             writer.writerow([plan.name, level, f"{start:.6f}", f"{end:.6f}", label])
     return table.getvalue()
-
-
-def _write_atomic(path: Path, content: bytes) -> None:
-    part = path.with_name(f".{path.name}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)

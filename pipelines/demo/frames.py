@@ -1,5 +1,6 @@
 """The frames of a planned video, in order, before encoding."""
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -16,7 +17,7 @@ from pipelines.demo.textures import Image
 NOISE = 2.2
 """Standard deviation of the sensor's noise, in levels of 0..255."""
 PAN = 0.42
-"""How far the camera turns to each side of a pan, as a share of the height; the canvas ends a little beyond."""
+"""How far the camera turns before and after a pan's middle, as a share of the height; within the canvas."""
 
 
 def render_frames(plan: VideoPlan) -> Iterator[NDArray[np.uint8]]:
@@ -81,7 +82,7 @@ class _Passage:
         # The shutter is open for half of the way that the camera makes from this frame to the next.
         blur = 0.5 * reach * min(share, 1 - share) / self.entry.half
         taps = (x + reach * way + part * blur for part in (-0.375, -0.125, 0.125, 0.375))
-        return np.mean([stage.frame(number, tap, y) for tap in taps], axis=0, dtype=np.float32)
+        return np.stack([stage.frame(number, tap, y) for tap in taps]).mean(axis=0)
 
 
 def _pictures(plan: VideoPlan, shake: NDArray[np.float64]) -> Iterator[Image]:
@@ -89,7 +90,7 @@ def _pictures(plan: VideoPlan, shake: NDArray[np.float64]) -> Iterator[Image]:
     stages = _stages(plan)
     stage = next(stages)
     number = 0
-    for activity, following in zip(activities, activities[1:], strict=False):
+    for activity, following in itertools.pairwise(activities):
         entry = following.entry
         while number < activity.stop - entry.half:
             yield stage.frame(number, *shake[number])

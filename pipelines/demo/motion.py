@@ -1,7 +1,7 @@
 """How objects, hands, the camera and the light move."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,17 +146,41 @@ MOTIONS: dict[str, Callable[[Movement, float, float, float], Pose]] = {
 
 def smooth_noise(rng: np.random.Generator, count: int, sigma: float) -> NDArray[np.float64]:
     """Gaussian noise of standard deviation 1 that varies over about `sigma` samples; array [count]."""
-    reach = max(1, math.ceil(3 * sigma))
-    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
+    kernel = _bell(sigma)
     kernel /= np.sqrt((kernel**2).sum())
-    return np.convolve(rng.standard_normal(count + 2 * reach), kernel, mode="valid")
+    white = rng.standard_normal(count + len(kernel) - 1)
+    return np.asarray(np.convolve(white, kernel, mode="valid"), np.float64)
+
+
+def gaze(targets: NDArray[np.float64], lengths: Sequence[int], fps: int) -> NDArray[np.float64]:
+    """Where a camera looks that turns quickly to each target in turn.
+
+    Args:
+        targets: [n, 2], x and y.
+        lengths: for how many frames each target is looked at.
+        fps: frames a second.
+
+    Returns:
+        Array [sum of lengths, 2]; halfway between two targets it changes from one to the next.
+    """
+    kernel = _bell(0.1 * fps)
+    kernel /= kernel.sum()
+    steps = np.repeat(targets, lengths, axis=0)
+    padded = np.pad(steps, ((len(kernel) // 2, len(kernel) // 2), (0, 0)), mode="edge")
+    turned = [np.convolve(padded[:, axis], kernel, mode="valid") for axis in range(2)]
+    return np.stack(turned, axis=1).astype(np.float64)
+
+
+def _bell(sigma: float) -> NDArray[np.float64]:
+    reach = max(1, math.ceil(3 * sigma))
+    return np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
 
 
 def camera_shake(rng: np.random.Generator, frames: int, fps: int) -> NDArray[np.float64]:
     """Sway and tremor of a camera worn or held by hand: [frames, 2] (x, y), shares of the height."""
     sway = [smooth_noise(rng, frames, 0.9 * fps) for _ in range(2)]
     tremor = [smooth_noise(rng, frames, 0.12 * fps) for _ in range(2)]
-    return np.stack([0.018 * sway[0] + 0.0035 * tremor[0], 0.009 * sway[1] + 0.003 * tremor[1]], axis=1)
+    return np.stack([0.012 * sway[0] + 0.0035 * tremor[0], 0.007 * sway[1] + 0.003 * tremor[1]], axis=1)
 
 
 def light_gain(rng: np.random.Generator, frames: int, fps: int) -> NDArray[np.float32]:

@@ -48,9 +48,8 @@ class Sprite:
             return
         dx = ((np.arange(left, right) - x) / scale).astype(np.float32)[None, :]
         dy = ((np.arange(top, bottom) - y) / scale).astype(np.float32)[:, None]
-        sample = self._sample(
-            cosine * dx + sine * dy + self.pivot[0], cosine * dy - sine * dx + self.pivot[1]
-        )
+        u, v = cosine * dx + sine * dy, cosine * dy - sine * dx
+        sample = self._sample(u + self.pivot[0], v + self.pivot[1])
         window = image[top:bottom, left:right]
         window *= 1 - sample[..., 3:]
         window += sample[..., :3]
@@ -109,9 +108,8 @@ def draw_hand(rng: np.random.Generator) -> Sprite:
     # Gaps between the fingers.
     opacity = opacity * (1 - ((y < 17) & (np.abs(np.abs(x) % 7 - 3.5) < 0.7) & (np.abs(x) < 9)))
     is_sleeve = y > 62 + 2 * np.sin(x / 3)
-    colour = np.where(is_sleeve[..., None], np.float32(sleeve), np.float32(skin))
     weave = material("fabric", rng, (sleeve, _darker(sleeve)), 256)[:height, :width]
-    colour = np.where(is_sleeve[..., None], weave, colour)
+    colour = np.where(is_sleeve[..., None], weave, np.asarray(skin, np.float32))
     round_off = 0.55 + 0.45 * np.sqrt(np.clip(1 - ((x - centre) / (half + 1)) ** 2, 0, 1))
     colour = colour * (round_off * np.where(y < 50, 1.0, 0.93))[..., None]
     opacity[-1], opacity[0], opacity[:, [0, -1]] = 0, 0, 0

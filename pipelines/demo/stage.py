@@ -3,9 +3,10 @@
 import math
 
 import numpy as np
+from numpy.typing import NDArray
 
 from pipelines.demo.backdrop import Backdrop, SceneLook
-from pipelines.demo.motion import Movement, Pose
+from pipelines.demo.motion import Movement, Pose, gaze
 from pipelines.demo.plan import ActivityPlan
 from pipelines.demo.sprites import EXTENT, TEXELS, Sprite, object_sprite, shadow_of
 from pipelines.demo.textures import Image
@@ -13,6 +14,8 @@ from pipelines.demo.vocabulary import OBJECTS
 
 MIDDLE = 0.62
 """Row about which the objects lie, as a share of the frame's height."""
+GAZE = 0.4
+"""How far the camera turns towards an object; 1 would bring it to the middle of the picture."""
 
 
 class Stage:
@@ -55,6 +58,7 @@ class Stage:
             move = Movement.draw(rng, motion.kind, seconds, to_the_right=start.x < 0)
             self._moves.append(move)
             self._rests.append({**rest, motion.tool: _moved(start, move.pose(seconds))})
+        self._gaze = self._draw_gaze(rng)
         self._arm_angles = rng.uniform(-0.45, 0.45, len(self._moves))
         self._light = _light_map(look.light_from, size)
         self._current = -1
@@ -75,6 +79,8 @@ class Stage:
         index = next((i for i, motion in enumerate(motions) if number < motion.stop), len(motions) - 1)
         if index != self._current:
             self._current, self._canvas = index, self._draw_canvas(index)
+        aim = self._gaze[min(max(number - self._plan.start, 0), len(self._gaze) - 1)]
+        x, y = x + float(aim[0]), y + float(aim[1])
         image = self._backdrop.crop(self._canvas, x, y)
         tool, move = motions[index].tool, self._moves[index]
         time_s = (number - motions[index].start) / self._fps
@@ -86,6 +92,15 @@ class Stage:
         self._draw_hand(image, pose, move.hand(time_s), float(self._arm_angles[index]), place)
         image *= self._light
         return image
+
+    def _draw_gaze(self, rng: np.random.Generator) -> NDArray[np.float64]:
+        """Displacement of the camera in pixels, [frames, 2]: it looks towards what is being moved."""
+        motions = self._plan.motions
+        along = [rest[motion.tool].x for rest, motion in zip(self._rests, motions, strict=False)]
+        targets = rng.uniform(-0.04, 0.04, (len(motions), 2))
+        targets[:, 0] += GAZE * self._backdrop.view.near * np.array(along)
+        lengths = [motion.stop - motion.start for motion in motions]
+        return self._height * gaze(targets, lengths, self._fps)
 
     def _draw_canvas(self, index: int) -> Image:
         """The backdrop with all objects that motion `index` leaves at rest, the farthest first."""

@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from pipelines.demo.vocabulary import Colour
 
-Image = NDArray[np.float32]
-"""Float image; colours are in 0..255."""
+Image = NDArray[np.floating]
+"""Image of floats; colours are in 0..255."""
 
 
 def fractal_noise(rng: np.random.Generator, size: int, roughness: float = 1.0, stretch: float = 1.0) -> Image:

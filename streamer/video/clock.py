@@ -20,74 +20,84 @@ class Span(NamedTuple):
 class FrameClock:
     """Gives every decoded frame its time; frames come in the decoder's order, which is the order on screen.
 
-    Times never go back, so no timestamp can reorder frames. Rules, in this order:
+    Times never go back, so no time stamp can reorder frames. Rules, in this order:
 
-    1. A frame's time is its presentation stamp. Where presentation stamps went back more often than decoding
-       stamps so far (old AVI files with B-frames), or where there is none, it is its decoding stamp.
-    2. A frame without any stamp appears when the display duration of the frame before it ends.
-    3. A stamp that lies up to `MAX_STEP_BACK_S` before the frame before it is taken for that frame's time: of the two
-       frames the later one is on screen.
-    4. After a larger step back, or a jump ahead of more than `MAX_GAP_S`, time goes on where the frame before it
-       ended (joined recordings, restarted clocks).
+    1. A frame's time is its presentation stamp. Where it has none, or where presentation stamps have gone
+       back more often than decoding stamps (AVI files with B-frames), it is its decoding stamp, counted so
+       that both kinds give the first frame the same time.
+    2. A frame without a stamp to go by appears when the display duration of the frame before it ends.
+    3. A stamp that lies up to `MAX_STEP_BACK_S` before the time of the frame before it is raised to that
+       time: of the two frames the later one is on screen.
+    4. After a larger step back, or a jump ahead of more than `MAX_GAP_S`, time goes on where the frame
+       before it ended (joined recordings, restarted clocks).
 
     Args:
         time_base: seconds per tick of the stamps.
         frame_ticks: display duration in ticks that is assumed where a frame has none and cannot be inferred.
-        origin: stamp of the video's first frame; None if the first frame to come is that frame.
+        origin: presentation stamp of the video's first frame; None if the first frame to come is that frame.
     """
 
     def __init__(self, time_base: Fraction, frame_ticks: int, origin: int | None = None) -> None:
         self._time_base = time_base
         self._interval = max(1, frame_ticks)
-        self._offset = None if origin is None else -origin
         self._now: int | None = None
         self._end = 0
-        self._presentation = _Faults()
-        self._decoding = _Faults()
+        self._presentation = _Stamps(None if origin is None else -origin)
+        self._decoding = _Stamps(None)
 
     def stamp(self, pts: int | None, dts: int | None, duration: int | None) -> Span:
         """Times of the next frame from its presentation stamp, decoding stamp and duration, in ticks."""
-        ticks = self._place(self._trusted(pts, dts))
+        self._presentation.see(pts)
+        self._decoding.see(dts)
+        distrusted = self._decoding.offset is not None and self._presentation.faults > self._decoding.faults
+        if pts is None or distrusted:
+            ticks = self._place(self._decoding, dts)
+        else:
+            ticks = self._place(self._presentation, pts)
+        self._presentation.align(pts, ticks)
+        self._decoding.align(dts, ticks)
         if self._now is not None and ticks > self._now:
             self._interval = ticks - self._now
         self._now = ticks
         self._end = ticks + (duration if duration and duration > 0 else self._interval)
         return Span(float(ticks * self._time_base), float(self._end * self._time_base))
 
-    def _trusted(self, pts: int | None, dts: int | None) -> int | None:
-        """The stamp of the kind that has gone wrong less often."""
-        self._presentation.see(pts)
-        self._decoding.see(dts)
-        if pts is None or (dts is not None and self._presentation.count > self._decoding.count):
-            return dts
-        return pts
-
-    def _place(self, stamp: int | None) -> int:
+    def _place(self, stamps: "_Stamps", stamp: int | None) -> int:
         """Ticks after the first frame at which a frame with this stamp appears."""
-        if stamp is None:
+        if stamp is None or stamps.offset is None:
             return self._end
-        if self._offset is None:
-            self._offset = self._end - stamp
-        ticks = stamp + self._offset
+        ticks = stamp + stamps.offset
         if self._now is None:
             return ticks
         step_s = float((ticks - self._now) * self._time_base)
         if step_s < -MAX_STEP_BACK_S or step_s > MAX_GAP_S:
-            self._offset += self._end - ticks
-            ticks = self._end
+            stamps.offset += self._end - ticks
+            return self._end
         return max(self._now, ticks)
 
 
-class _Faults:
-    """Counts how often stamps of one kind failed to increase."""
+class _Stamps:
+    """The time stamps of one kind.
 
-    def __init__(self) -> None:
-        self.count = 0
+    Attributes:
+        offset: what to add to a stamp to get ticks after the first frame; None before the first stamp.
+        faults: how often they failed to increase.
+    """
+
+    def __init__(self, offset: int | None) -> None:
+        self.offset = offset
+        self.faults = 0
         self._last: int | None = None
 
     def see(self, stamp: int | None) -> None:
+        """Notes the next stamp."""
         if stamp is None:
             return
         if self._last is not None and stamp <= self._last:
-            self.count += 1
+            self.faults += 1
         self._last = stamp
+
+    def align(self, stamp: int | None, ticks: int) -> None:
+        """Lets the first stamp mean `ticks`."""
+        if self.offset is None and stamp is not None:
+            self.offset = ticks - stamp

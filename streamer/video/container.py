@@ -1,4 +1,4 @@
-"""An opened video file or address: its video stream and the frames that FFmpeg decodes from it, one at a time."""
+"""An opened video file or address, and the frames that FFmpeg decodes from it, one at a time."""
 
 from collections import deque
 from collections.abc import Generator, Iterator
@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import av
 from av.container import InputContainer
+from av.error import FFmpegError
 from av.packet import Packet
 from av.stream import Disposition
 from av.video.frame import VideoFrame
@@ -47,7 +48,8 @@ class _Batch(NamedTuple):
     Attributes:
         frames: undamaged frames.
         damage: what went wrong after them; None if nothing.
-        complete_before: stamp in ticks before which no frame can be missing in spite of the damage; None if unknown.
+        complete_before: stamp in ticks before which no frame is missing in spite of the damage; None if
+            unknown.
         decoded: whether a packet was decoded (else none was read, or the end of the stream).
     """
 
@@ -80,7 +82,8 @@ class VideoFile:
         self.uri = uri
         self.container = _open(uri)
         self.others_end_s: float | None = None
-        self._latest_dts: deque[int] = deque(maxlen=threads)  # of packets whose frames may still be in the making
+        # Of the packets that the decoder's threads may still be working on.
+        self._latest_dts: deque[int] = deque(maxlen=threads)
         try:
             self.stream = _video_stream(self.container, uri)
         except VideoError:
@@ -101,7 +104,7 @@ class VideoFile:
         return any(name in names for name in self.container.format.name.split(","))
 
     def frames(self) -> Iterator[VideoFrame]:
-        """Decodes from where the file stands, a packet when a frame is asked for; yields in the order on screen.
+        """Decodes from where the file stands, in the order on screen, a packet when a frame is asked for.
 
         Raises:
             BrokenStreamError: after the last frame that was complete before the damage.
@@ -129,7 +132,7 @@ class VideoFile:
                 frames = self._frames_from_key(pts - round(lead_s / self.time_base), pts)
                 if frames is not None:
                     return frames
-        except (av.FFmpegError, BrokenStreamError):
+        except (FFmpegError, BrokenStreamError):
             return None  # what is wrong shows again, with its place, when reading from the start
         return None
 
@@ -156,7 +159,7 @@ class VideoFile:
         while failures < MAX_FAILED_READS:
             try:
                 packet = next(packets, None)
-            except av.FFmpegError as error:
+            except FFmpegError as error:
                 failures += 1
                 packets = self.container.demux()
                 after_latest = self._latest_dts[-1] + 1 if self._latest_dts else None
@@ -165,7 +168,7 @@ class VideoFile:
             if packet is None:
                 return
             failures = 0
-            if packet.stream_index == self.stream.index:
+            if packet.stream is self.stream:  # the empty packets at the end have no index
                 yield self._decode(packet)
             else:
                 self._note_other(packet)
@@ -174,14 +177,15 @@ class VideoFile:
         """Decodes a packet of the video, or the empty one that ends it."""
         if packet.dts is not None:
             self._latest_dts.append(packet.dts)
-            if packet.size == 0:  # AVI's way to say that a frame was dropped; the decoder would take it for the end
+            if packet.size == 0:
+                # AVI marks dropped frames so; the decoder would take it for the end.
                 return _Batch([])
         oldest_dts = self._latest_dts[0] if self._latest_dts else None
         if packet.is_corrupt:
             return _Batch([], "damaged data", oldest_dts)
         try:
             frames = self._codec.decode(packet)
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             return _Batch([], _message(error), oldest_dts)
         whole = list(takewhile(lambda frame: not frame.is_corrupt, frames))
         damage = "damaged picture" if len(whole) < len(frames) else None
@@ -190,7 +194,7 @@ class VideoFile:
     def _frames_in_the_making(
         self, batches: Iterator[_Batch], complete_before: int | None
     ) -> Generator[VideoFrame, None, bool]:
-        """Yields frames from before the damage that the decoder still held back; returns whether nothing follows.
+        """Yields frames from before the damage that the decoder held back; returns whether nothing follows.
 
         A frame is never shown before it is decoded, so those shown before the damaged packet's decoding time
         are complete.
@@ -223,15 +227,19 @@ def _open(uri: str) -> InputContainer:
             metadata_errors="replace",
             timeout=NETWORK_TIMEOUT_S if remote else None,
         )
-    except av.FFmpegError as error:
-        raise VideoError(uri, f"cannot be opened ({_message(error)}); check that it is a whole, readable video") from error
+    except FFmpegError as error:
+        raise VideoError(
+            uri, f"cannot be opened ({_message(error)}); check that it is a whole, readable video"
+        ) from error
 
 
 def _video_stream(container: InputContainer, uri: str) -> VideoStream:
     """The stream that a player would show; cover pictures do not count."""
     format_name = container.format.name
     if any(part in format_name for part in NOT_VIDEO):
-        raise VideoError(uri, f"is no video but text or a picture ({format_name}); leave it out of the inputs")
+        raise VideoError(
+            uri, f"is no video but text or a picture ({format_name}); leave it out of the inputs"
+        )
     streams = [s for s in container.streams.video if not s.disposition & Disposition.attached_pic]
     if not streams:
         raise VideoError(uri, "has no video stream; leave it out of the inputs")
@@ -242,6 +250,6 @@ def _video_stream(container: InputContainer, uri: str) -> VideoStream:
     return stream
 
 
-def _message(error: av.FFmpegError) -> str:
+def _message(error: FFmpegError) -> str:
     """FFmpeg's words for an error."""
     return error.strerror or type(error).__name__

@@ -12,7 +12,7 @@ ROUNDING_S = 1e-6  # two times closer than this are the same moment, written wit
 class SnippetGrid:
     """Which moments of a video become snippets, and at which size.
 
-    Snippet k shows the frame that is on screen `start_s + k * snippet_size` seconds after the video's first frame.
+    Snippet k shows the frame on screen `start_s + k * snippet_size` seconds after the video's first frame.
 
     Attributes:
         snippet_size: seconds from one snippet to the next.
@@ -27,14 +27,15 @@ class SnippetGrid:
     end_s: float | None = None
 
     def __post_init__(self) -> None:
+        size, start_s, end_s = self.frame_size, self.start_s, self.end_s
         if not (math.isfinite(self.snippet_size) and self.snippet_size > ROUNDING_S):
             raise ConfigError(f"snippet_size: {self.snippet_size} s is not a positive time; 0.5 is usual")
-        if isinstance(self.frame_size, bool) or not isinstance(self.frame_size, int) or self.frame_size < 1:
-            raise ConfigError(f"frame_size: {self.frame_size!r} is not a positive number of pixels; 128 is usual")
-        if not (math.isfinite(self.start_s) and self.start_s >= 0):
-            raise ConfigError(f"start_s: {self.start_s} s is not a time after the first frame; use 0 or more")
-        if self.end_s is not None and not (math.isfinite(self.end_s) and self.end_s > self.start_s):
-            raise ConfigError(f"end_s: {self.end_s} s is not after start_s {self.start_s} s; make it later or leave it out")
+        if isinstance(size, bool) or not isinstance(size, int) or size < 1:
+            raise ConfigError(f"frame_size: {size!r} is not a number of pixels; 128 is usual")
+        if not (math.isfinite(start_s) and start_s >= 0):
+            raise ConfigError(f"start_s: {start_s} s is not a time after the first frame; use 0 or more")
+        if end_s is not None and not (math.isfinite(end_s) and end_s > start_s):
+            raise ConfigError(f"end_s: {end_s} s is not after start_s {start_s} s; make it later or omit it")
 
     def time_s(self, index: int) -> float:
         """Seconds after the video's first frame at which snippet `index` is taken."""

@@ -2,6 +2,7 @@
 
 import os
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -28,7 +29,7 @@ class VideoInfo:
         own: whether that duration is the video stream's (else that of the longest stream).
         width: pixels, as displayed (after rotation).
         height: pixels, as displayed.
-        rotation: degrees counterclockwise by which the coded picture is turned for display: 0, 90, 180 or 270.
+        rotation: degrees by which the coded picture is turned counterclockwise for display: 0, 90, 180, 270.
         fps: average frames per second; None if unknown.
         frames: number of frames; None if the container does not store it.
         codec: name of the codec, such as `h264`.
@@ -59,21 +60,23 @@ def probe(uri: str | os.PathLike[str]) -> VideoInfo:
     """
     file = VideoFile(os.fspath(uri))
     try:
-        return describe(file, first_frame(file))
+        return describe(file, first_frame(file, file.frames()))
     finally:
         file.close()
 
 
-def first_frame(file: VideoFile) -> VideoFrame:
-    """Decodes the first frame of a file that was just opened.
+def first_frame(file: VideoFile, frames: Iterator[VideoFrame]) -> VideoFrame:
+    """Takes the first frame from the frames of a file that was just opened.
 
     Raises:
         VideoError: there is none that can be decoded.
     """
     try:
-        frame = next(file.frames(), None)
+        frame = next(frames, None)
     except BrokenStreamError as error:
-        raise VideoError(file.uri, f"first frame cannot be decoded ({error.reason}); replace or re-encode it") from error
+        raise VideoError(
+            file.uri, f"first frame cannot be decoded ({error.reason}); replace or re-encode it"
+        ) from error
     if frame is None:
         raise VideoError(file.uri, "has no frame that can be decoded; replace or re-encode it")
     return frame
@@ -110,8 +113,8 @@ def ends_early(info: VideoInfo, measured_s: float, frame_s: float, others_end_s:
         info: what it declares.
         measured_s: where its last frame ended, in seconds after the first frame.
         frame_s: display duration of the last frame.
-        others_end_s: where the streams beside the video ended, in seconds after the first frame; None if there
-            was nothing in them.
+        others_end_s: where the streams beside the video ended, in seconds after the first frame; None if
+            there was nothing in them.
     """
     if info.duration_s is None or not info.stored:
         return False
@@ -122,9 +125,13 @@ def ends_early(info: VideoInfo, measured_s: float, frame_s: float, others_end_s:
 
 
 def _declared_duration(file: VideoFile, first: VideoFrame) -> tuple[float | None, bool]:
-    """Seconds from the first frame to the declared end, and whether that is the end of the video stream itself."""
+    """Seconds from the first frame to the declared end, and whether that is the video stream's own end."""
     stream, container = file.stream, file.container
     first_s = float((first.pts or 0) * file.time_base) if file.is_format(STORES_END) else 0.0
+    if file.is_format(("avi",)) and stream.frames:
+        return float(
+            stream.frames * file.time_base
+        ), True  # FFmpeg's own figure shrinks with a file that was cut
     if stream.duration is not None:
         return float(stream.duration * file.time_base), True
     tag_s = _clock_time_s(stream.metadata.get("DURATION", ""))

@@ -8,7 +8,19 @@ from hypothesis import strategies as st
 
 from streamer.atomic import atomic_write, file_name
 
-HOSTILE = ["../x", "..", ".", "a/b", "/etc/passwd", ".hidden", "_private", "CON", "x" * 300, "\U0001f3ac", "%2F"]
+HOSTILE = [
+    "../x",
+    "..",
+    ".",
+    "a/b",
+    "/etc/passwd",
+    ".hidden",
+    "_private",
+    "CON",
+    "x" * 300,
+    "\U0001f3ac",
+    "%2F",
+]
 HOSTILE += ["a%2Fb", "a b", "a\nb", "nul\0", "é" * 100, "-rf", "C:\\x", "a?b#c", "~", "x" * 180, "x" * 181]
 TEXT = st.text(st.characters(exclude_categories=("Cs",)), min_size=1, max_size=400)
 
@@ -82,7 +94,13 @@ def test_hostile_ids_have_different_names():
 
 @pytest.mark.parametrize(
     ("video_id", "name"),
-    [("P01_101", "P01_101"), ("P01/P01_101", "P01%2FP01_101"), (".a", "%2Ea"), ("_a", "%5Fa"), ("é", "%C3%A9")],
+    [
+        ("P01_101", "P01_101"),
+        ("P01/P01_101", "P01%2FP01_101"),
+        (".a", "%2Ea"),
+        ("_a", "%5Fa"),
+        ("é", "%C3%A9"),
+    ],
 )
 def test_names_are_percent_encoded(video_id, name):
     assert file_name(video_id) == name

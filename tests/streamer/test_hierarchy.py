@@ -162,12 +162,15 @@ def test_broken_events_are_named(level, event, changes, message):
 
 def test_a_boundary_that_the_level_below_lacks_is_named():
     broken = replace_event(replace_event(small(), 1, 0, end_s=3.0), 1, 1, start_s=3.0)
-    with pytest.raises(HierarchyError, match=r"level 1, event 1: starts at 3 s, where level 0 has no boundary"):
+    with pytest.raises(
+        HierarchyError, match=r"level 1, event 1: starts at 3 s, where level 0 has no boundary"
+    ):
         broken.validate()
 
 
 @pytest.mark.parametrize(
-    "changes", [{"levels": []}, {"levels": [[]]}, {"duration_s": 0.0}, {"snippets": 0}, {"snippet_size": -1.0}]
+    "changes",
+    [{"levels": []}, {"levels": [[]]}, {"duration_s": 0.0}, {"snippets": 0}, {"snippet_size": -1.0}],
 )
 def test_empty_hierarchies_are_refused_before_anything_is_written(changes, tmp_path):
     broken = dataclasses.replace(small(), **changes)
@@ -187,7 +190,9 @@ def edit(table: pa.Table, column: str, row: int, value: object) -> pa.Table:
     values = table[column].to_pylist()
     values[row] = value
     place = table.schema.get_field_index(column)
-    return table.set_column(place, table.schema.field(place), pa.array(values, table.schema.field(place).type))
+    return table.set_column(
+        place, table.schema.field(place), pa.array(values, table.schema.field(place).type)
+    )
 
 
 @pytest.mark.parametrize(
@@ -228,7 +233,10 @@ def test_tables_of_another_shape_are_refused():
         (table.replace_schema_metadata(None), "lacks 'streamer.schema_version'"),
         (table.replace_schema_metadata({**metadata, b"streamer.schema_version": b"2"}), "reads 1"),
         (table.replace_schema_metadata({**metadata, b"streamer.duration_s": b"long"}), "metadata is damaged"),
-        (table.replace_schema_metadata({**metadata, b"streamer.duration_s": b"6"}), "not with the video at 6 s"),
+        (
+            table.replace_schema_metadata({**metadata, b"streamer.duration_s": b"6"}),
+            "not with the video at 6 s",
+        ),
     ]:
         with pytest.raises(HierarchyError, match=message):
             validate_table(other)

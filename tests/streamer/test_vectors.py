@@ -54,7 +54,9 @@ def test_a_range_is_cut_out(path, start_s, end_s, rows, duration_s):
     assert duration == pytest.approx(duration_s)
 
 
-@given(n=st.integers(1, 400), first=st.integers(0, 399), snippet_size=st.sampled_from([0.1, 0.3, 0.5, 1 / 30]))
+@given(
+    n=st.integers(1, 400), first=st.integers(0, 399), snippet_size=st.sampled_from([0.1, 0.3, 0.5, 1 / 30])
+)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_ranges_on_the_grid_are_exact_for_any_snippet_size(path, n, first, snippet_size):
     np.save(path, np.arange(float(n))[:, None])
@@ -113,7 +115,7 @@ def test_pickles_archives_text_and_nothing_are_refused(path, tmp_path):
     for content in contents:
         with open(path, "wb") as file:
             file.write(content)
-        with pytest.raises(VideoError, match="not a whole .npy file"):
+        with pytest.raises(VideoError, match=r"not a whole \.npy file"):
             probe_vectors(path)
 
 

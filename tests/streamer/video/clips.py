@@ -1,5 +1,6 @@
-"""Encodes tiny clips whose frames carry their own number as a bar code that survives scaling and compression."""
+"""Encodes tiny clips whose frames carry their own number as a bar code that survives scaling."""
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -13,7 +14,7 @@ WIDTH, HEIGHT = 192, 96
 
 
 def picture(number: int) -> np.ndarray:
-    """A frame `[HEIGHT, WIDTH, 3]`: bits of `number` across the upper half, red and blue in the lower half."""
+    """A frame `[HEIGHT, WIDTH, 3]`: bits of `number` across the upper half, red and blue below."""
     image = np.zeros((HEIGHT, WIDTH, 3), np.uint8)
     bar = WIDTH // BITS
     for bit in range(BITS):
@@ -67,6 +68,11 @@ class Clip:
         """Seconds after the first frame at which each frame appears."""
         return [(stamp - self.stamps[0]) * self.time_base for stamp in self.stamps]
 
+    def durations(self) -> list[int]:
+        """Ticks for which each frame is shown; the last one as long as the one before it."""
+        steps = [after - before for before, after in itertools.pairwise(self.stamps)]
+        return [*steps, steps[-1] if steps else 1]
+
 
 def constant_rate(frames: int, rate: Fraction | int, start: int = 0, **settings) -> Clip:
     """A clip of `frames` frames at a constant rate, the first at tick `start` (ticks of one frame)."""
@@ -78,7 +84,8 @@ def encode(path: Path, clip: Clip) -> Path:
     """Writes the clip; the container follows from the suffix of `path`."""
     with av.open(str(path), "w", options=clip.container_options) as container:
         stream = container.add_stream(clip.codec, rate=round(1 / clip.time_base) or 1)
-        stream.width, stream.height, stream.pix_fmt = WIDTH, HEIGHT, clip.pix_fmt
+        coded = np.rot90(picture(0), -clip.rotation // 90)
+        stream.height, stream.width, stream.pix_fmt = *coded.shape[:2], clip.pix_fmt
         stream.codec_context.time_base = clip.time_base
         stream.codec_context.gop_size = clip.gop
         stream.codec_context.max_b_frames = clip.bframes
@@ -91,12 +98,21 @@ def encode(path: Path, clip: Clip) -> Path:
         if sound is not None:
             container.mux(list(_silence(sound, clip.audio_s)))
         for number, stamp in enumerate(clip.stamps):
-            image = picture(number)
+            image = np.ascontiguousarray(np.rot90(picture(number), -clip.rotation // 90))
             frame = av.VideoFrame.from_ndarray(image, "rgb24").reformat(format=clip.pix_fmt)
             frame.pts, frame.time_base = stamp, clip.time_base
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+            container.mux(_timed(stream.encode(frame), clip))
+        container.mux(_timed(stream.encode(None), clip))
     return path
+
+
+def _timed(packets: list[av.Packet], clip: Clip) -> list[av.Packet]:
+    """Tells the muxer how long each frame is shown; encoders do not know it of the last one."""
+    durations = dict(zip(clip.stamps, clip.durations(), strict=True))
+    for packet in packets:
+        assert packet.pts is not None
+        packet.duration = durations[packet.pts]
+    return packets
 
 
 def _silence(stream: av.AudioStream, seconds: float) -> list[av.Packet]:

@@ -1,0 +1,115 @@
+"""The end of a run: which video ended how, the scores, and what the terminal says."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Console
+
+from pipelines import evaluation
+from pipelines.catalog import CatalogEntry
+from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
+from pipelines.snippets import VideoEnd
+from pipelines.tracking import Tracker
+from pipelines.truth import Truth
+from streamer.errors import TruthError
+from streamer.hierarchy import Hierarchy
+
+INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
+SHOWN = 8
+
+
+def video_rows(
+    entries: Sequence[CatalogEntry], ended: Iterable[VideoEnd], folder: RunFolder
+) -> list[VideoRow]:
+    """One row per input.
+
+    A video whose end was not reported (the run was interrupted) but whose hierarchy lies in the folder is
+    done all the same; without one it was not reached.
+    """
+    ends = {end.video_id: end for end in ended}
+    rows = []
+    for entry in entries:
+        if entry.video_id in ends:
+            rows.append(end_row(entry, ends[entry.video_id]))
+        elif entry.status == "ready" and folder.hierarchy_of(entry.video_id).exists():
+            known = Hierarchy.from_parquet(folder.hierarchy_of(entry.video_id))
+            rows.append(VideoRow(entry, "done", None, known.duration_s, known.snippets))
+        else:
+            rows.append(unread_row(entry, "the run was interrupted before this video ended"))
+    return rows
+
+
+def conclude(
+    state: RunState,
+    *,
+    folder: RunFolder,
+    facts: Mapping[str, Any],
+    rows: Sequence[VideoRow],
+    truth: Truth | None,
+    seed: int,
+    max_failed: int,
+    tracker: Tracker,
+    console: Console,
+) -> int:
+    """Writes `videos.parquet` and `run.json`, scores against the truth, tells the user.
+
+    Returns:
+        Exit code: 0, 1 where more videos failed than `max_failed`, 130 where the run was interrupted.
+    """
+    folder.write_videos(rows)
+    counts = {status: sum(row.status == status for row in rows) for status in ("done", "failed", "skipped")}
+    ended = datetime.now(timezone.utc).isoformat(timespec="seconds")
+    folder.write_run(state, {**facts, "ended": ended, "videos": counts})
+    tracker.log_artifact(folder.videos)
+    _tell_rows(rows, counts, console)
+    if state == "interrupted":
+        tracker.close("KILLED")
+        console.print(f"interrupted; {counts['done']} finished hierarchies are in {folder.hierarchy}", soft_wrap=True)
+        return INTERRUPTED
+    done = [row.entry.video_id for row in rows if row.status == "done"]
+    if truth is not None:
+        try:
+            scores = evaluation.evaluate_run(folder, truth, seed, console)
+        except TruthError as error:
+            console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False)
+        else:
+            evaluation.show(scores, console)
+            evaluation.track_evaluation(scores, folder, truth, tracker)
+    else:
+        for path in evaluation.draw_figures(folder, done[: evaluation.FIGURED_VIDEOS], None):
+            tracker.log_artifact(path, "figures")
+    tracker.close()
+    _tell_places(folder, tracker, console)
+    if counts["failed"] > max_failed:
+        console.print(
+            f"{counts['failed']} videos failed, {max_failed} are allowed (--max-failed)", style="red", highlight=False
+        )
+        return 1
+    return 0
+
+
+def _tell_rows(rows: Sequence[VideoRow], counts: Mapping[str, int], console: Console) -> None:
+    console.print("  ".join(f"{count} {status}" for status, count in counts.items()), highlight=False)
+    odd = [row for row in rows if row.reason is not None]
+    for row in odd[:SHOWN]:
+        console.print(
+            f"  {row.status}: {row.entry.video_id}: {row.reason}", highlight=False, soft_wrap=True, markup=False
+        )
+    if len(odd) > SHOWN:
+        console.print(f"  and {len(odd) - SHOWN} more with a reason in videos.parquet", highlight=False)
+
+
+def _tell_places(folder: RunFolder, tracker: Tracker, console: Console) -> None:
+    lines = {
+        "hierarchies": folder.hierarchy,
+        "videos": folder.videos,
+        "scores": folder.evaluation if folder.evaluation.exists() else None,
+        "figures": folder.figures,
+        "MLflow": tracker.ui_command,
+    }
+    for name, place in lines.items():
+        if place is not None:
+            console.print(f"{name:12s} {place}", highlight=False, soft_wrap=True, markup=False)

@@ -1,0 +1,36 @@
+"""The `evaluate` command: scores a run that is there."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+from rich.console import Console
+
+from pipelines import evaluation
+from pipelines.config import EvaluateConfig
+from pipelines.run_folder import RunFolder
+from pipelines.tracking import Tracker
+from pipelines.truth import read_truth
+
+
+def evaluate(config: EvaluateConfig, console: Console) -> int:
+    """Scores, prints, writes `evaluation.parquet`, and records an MLflow run.
+
+    Raises:
+        StreamerError: the run or the annotations cannot be used; nothing has been written then.
+    """
+    folder = RunFolder(config.run)
+    run = folder.read_run()
+    truth = read_truth(config.truth)
+    scores = evaluation.evaluate_run(folder, truth, config.seed, console)
+    evaluation.show(scores, console)
+    tracker = Tracker(folder, config.experiment, f"{folder.root.name} evaluation", config.tracking_uri)
+    tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
+    rows = [row for row in folder.read_videos() if row["video_id"] in truth.videos]
+    tracker.log_dataset(rows, str(Path(config.truth).absolute()), "annotated videos", "evaluation")
+    evaluation.track_evaluation(scores, folder, truth, tracker)
+    tracker.close()
+    console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True)
+    console.print(f"MLflow  {tracker.ui_command}", highlight=False, soft_wrap=True, markup=False)
+    return 0

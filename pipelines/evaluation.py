@@ -1,0 +1,130 @@
+"""Scores the hierarchies of a run against annotations, beside the blind floors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.progress import track
+
+from pipelines import figures
+from pipelines.run_folder import RunFolder
+from pipelines.scoring import Score, render_table, score_video, summarise
+from pipelines.tracking import Tracker
+from pipelines.truth import Truth
+from streamer.atomic import atomic_write, file_name
+from streamer.errors import TruthError
+from streamer.hierarchy import Hierarchy
+
+FALLBACK_FPS = 30.0  # grid of the MoF where a recording has no frame rate
+FIGURED_VIDEOS = 6
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Scores of a run.
+
+    Attributes:
+        scores: one per video, predictor, level and metric.
+        summary: their means over videos.
+        scored: ids of the videos that were scored.
+        missing: ids of annotated videos that have no hierarchy.
+    """
+
+    scores: list[Score]
+    summary: pd.DataFrame
+    scored: list[str]
+    missing: list[str]
+
+
+def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -> Evaluation:
+    """Scores every annotated video of a run that has a hierarchy, and writes `evaluation.parquet`.
+
+    Raises:
+        TruthError: the annotations name unknown videos, or none that was segmented.
+        HierarchyError: a hierarchy is damaged.
+    """
+    rows = {row["video_id"]: row for row in folder.read_videos()}
+    truth.check_videos(list(rows))
+    scored = [video_id for video_id in truth.videos if rows[video_id]["status"] == "done"]
+    missing = [video_id for video_id in truth.videos if rows[video_id]["status"] != "done"]
+    if not scored:
+        raise TruthError(f"{truth.path}: none of its {len(truth.videos)} videos has a hierarchy in {folder.root}")
+    scores: list[Score] = []
+    for video_id in track(
+        scored, "scoring", console=console, transient=True, disable=not console.is_terminal
+    ):
+        hierarchy = Hierarchy.from_parquet(folder.hierarchy_of(video_id))
+        scores += score_video(
+            video_id,
+            [hierarchy.segments(level) for level in range(hierarchy.num_levels)],
+            truth.videos[video_id],
+            duration=hierarchy.duration_s,
+            fps=rows[video_id]["fps"] or FALLBACK_FPS,
+            seed=seed,
+        )
+    table = pa.Table.from_pylist([asdict(score) for score in scores])
+    with atomic_write(folder.evaluation) as temporary:
+        pq.write_table(table, temporary)
+    return Evaluation(scores, summarise(scores), scored, missing)
+
+
+def show(evaluation: Evaluation, console: Console) -> None:
+    """Prints the scores beside the floors."""
+    console.print(render_table(evaluation.summary))
+    if evaluation.missing:
+        named = ", ".join(evaluation.missing[:5])
+        console.print(f"{len(evaluation.missing)} annotated videos have no hierarchy and no score: {named}")
+
+
+def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tracker: Tracker) -> None:
+    """Records scores, the table and the figures with a run of MLflow."""
+    tracker.log_metrics(metric_values(evaluation.summary))
+    tracker.log_artifact(folder.evaluation)
+    for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], truth):
+        tracker.log_artifact(path, "figures")
+
+
+def metric_values(summary: pd.DataFrame) -> dict[str, float]:
+    """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`."""
+    values: dict[str, float] = {}
+    for row in summary.to_dict("records"):
+        if pd.isna(row["mean"]):
+            continue
+        parts = [row["truth_level"], row["predictor"], row["metric"].replace("@", "_at_")]
+        if not pd.isna(row["level"]) and not row["metric"].startswith("best_level"):
+            parts.append(f"level{int(row['level'])}")
+        values["/".join(re.sub(r"[^\w\-. ]", "_", part) for part in parts)] = float(row["mean"])
+    return values
+
+
+def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | None) -> list[Any]:
+    """Draws timeline and signals of some videos into the run's folder.
+
+    Returns:
+        The files.
+    """
+    run = folder.read_run()
+    similarity = run.get("config", {}).get("model", {}).get("distance", "similarity") == "similarity"
+    folder.figures.mkdir(exist_ok=True)
+    paths = []
+    for video_id in video_ids:
+        hierarchy = Hierarchy.from_parquet(folder.hierarchy_of(video_id))
+        lanes: Mapping[str, Any] = truth.videos.get(video_id, {}) if truth is not None else {}
+        name = file_name(video_id)
+        paths.append(folder.figures / f"{name}.timeline.png")
+        figures.save(figures.timeline_figure(hierarchy, lanes), paths[-1])
+        if folder.signals_of(video_id).exists():
+            signals = pq.read_table(folder.signals_of(video_id))
+            paths.append(folder.figures / f"{name}.signal.png")
+            figure = figures.signal_figure(
+                hierarchy, signals, lanes, signal_name="similarity" if similarity else "error"
+            )
+            figures.save(figure, paths[-1])
+    return paths

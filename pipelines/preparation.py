@@ -1,0 +1,125 @@
+"""What a run needs before it starts: its inputs, the annotations beside them, the model that fits them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from rich.console import Console
+from rich.progress import Progress
+
+from pipelines.catalog import CatalogEntry, build_catalog
+from pipelines.manifest import CatalogError
+from pipelines.truth import Truth, read_truth
+from streamer.config import StreamerConfig
+from streamer.errors import ConfigError, TruthError
+
+SHOWN = 5  # unreadable inputs named on the terminal; videos.parquet has them all
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """What a run reads.
+
+    Attributes:
+        entries: every input, also those that cannot be read.
+        videos: those that can.
+        truth: annotations of some of them.
+    """
+
+    entries: Sequence[CatalogEntry]
+    videos: Sequence[CatalogEntry]
+    truth: Truth | None
+
+    @property
+    def kind(self) -> str:
+        """What the readable inputs are: `video` or `vectors`."""
+        return self.videos[0].kind
+
+    def expected_snippets(self, snippet_size: float) -> float:
+        """Number of snippets, as far as the containers tell."""
+        return sum(video.duration_s or 0.0 for video in self.videos) / snippet_size
+
+
+def prepare_inputs(
+    inputs: Sequence[str], truth: str | None, snippet_size: float, console: Console
+) -> Inputs:
+    """Finds and probes all inputs and reads the annotations.
+
+    Raises:
+        CatalogError: nothing was found, nothing can be read, or videos are mixed with vectors.
+        TruthError: the annotations cannot be read, or name videos that are not among the inputs.
+    """
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+        task = progress.add_task("looking at inputs", total=None)
+        catalog = build_catalog(
+            inputs,
+            snippet_size=snippet_size,
+            progress=lambda done, total: progress.update(task, completed=done, total=total),
+        )
+    entries = catalog.entries
+    videos = [entry for entry in entries if entry.status == "ready"]
+    _tell(console, entries, catalog.ignored)
+    if not videos:
+        first = entries[0]
+        raise CatalogError(
+            f"none of {len(entries)} inputs can be read: {first.uri}: {first.reason}"
+            + (" (the others are named above)" if len(entries) > 1 else "")
+        )
+    kinds = sorted({video.kind for video in videos})
+    if len(kinds) > 1:
+        raise CatalogError(f"the inputs hold both {' and '.join(kinds)}: a run takes one kind, name one of them")
+    path = truth or _truth_beside(inputs)
+    annotations = read_truth(path) if path is not None else None
+    if annotations is not None:
+        try:
+            annotations.check_videos([entry.video_id for entry in entries])
+        except TruthError as error:
+            hint = "" if truth else " (found in the input folder; name another with --truth)"
+            raise TruthError(f"{error}{hint}") from error
+    return Inputs(entries, videos, annotations)
+
+
+def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
+    """The model for what was found: `.npy` arrays make it one of vectors.
+
+    Raises:
+        ConfigError: the model was configured for vectors and the inputs are videos, or vectors have
+            another width than the model.
+    """
+    if inputs.kind == "video":
+        if model.modality == "vectors":
+            raise ConfigError("model.modality is `vectors`, but the inputs are videos: remove it, or name .npy files")
+        return model
+    for entry in inputs.videos:
+        if entry.dim != model.feature_dim:
+            raise ConfigError(
+                f"{entry.uri}: vectors of {entry.dim} numbers, but model.feature_dim is {model.feature_dim}: "
+                f"pass --model.feature_dim {entry.dim}, or other files"
+            )
+    return replace(model, modality="vectors")
+
+
+def _truth_beside(inputs: Sequence[str]) -> str | None:
+    for folder in inputs:
+        for name in ("truth.csv", "truth.parquet"):
+            path = Path(folder) / name
+            if path.is_file():
+                return str(path)
+    return None
+
+
+def _tell(console: Console, entries: Sequence[CatalogEntry], ignored: int) -> None:
+    unreadable = [entry for entry in entries if entry.status != "ready"]
+    hours = sum(entry.duration_s or 0.0 for entry in entries if entry.status == "ready") / 3600
+    line = f"{len(entries) - len(unreadable)} readable inputs, {hours * 60:.1f} minutes"
+    if unreadable:
+        line += f"; {len(unreadable)} unreadable"
+    if ignored:
+        line += f"; {ignored} other files ignored"
+    console.print(line, highlight=False)
+    for entry in unreadable[:SHOWN]:
+        console.print(f"  {entry.status}: {entry.uri}: {entry.reason}", highlight=False, soft_wrap=True, markup=False)
+    if len(unreadable) > SHOWN:
+        console.print(f"  and {len(unreadable) - SHOWN} more; all are in videos.parquet", highlight=False)

@@ -1,0 +1,178 @@
+"""What a run shows while it works: from the workers' reports to a line, or a live display, on the terminal."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
+from types import TracebackType
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn
+
+from pipelines.snippets import VideoEnd
+
+LINE_SECONDS = 10.0
+
+
+class Totals:
+    """Adds up what all workers reported.
+
+    Attributes:
+        snippets: observed so far, by all workers.
+        events: ended so far, per level.
+        ended: how each video ended that has ended.
+        num_levels: levels that exist.
+        steps: optimiser steps taken.
+        signals: mean signal per level since the last report; None where there was none.
+
+    Args:
+        videos: how many videos the run has.
+        snippets: how many snippets it has, as far as the containers tell.
+        clock: seconds, of any origin.
+    """
+
+    def __init__(self, videos: int, snippets: float, clock: Callable[[], float] = time.monotonic) -> None:
+        self.videos = videos
+        self.expected = snippets
+        self.snippets = 0
+        self.events: list[int] = []
+        self.ended: list[VideoEnd] = []
+        self.num_levels = 0
+        self.steps = 0
+        self.signals: list[float | None] = []
+        self._clock = clock
+        self._start: tuple[float, int] | None = None
+        self._rate: float | None = None
+
+    def add(self, reports: Sequence[Mapping[str, Any]]) -> None:
+        """Takes in one report of every worker, made at the same barrier."""
+        self.snippets = sum(report["snippets"] for report in reports)
+        self.events = [sum(counts) for counts in zip(*(report["events"] for report in reports), strict=True)]
+        for report in reports:
+            self.ended += [VideoEnd(**end) for end in report["ended"]]
+        self.num_levels = max(report["num_levels"] for report in reports)
+        self.steps = max(report["steps"] for report in reports)
+        sums = [sum(values) for values in zip(*(report["signal_sums"] for report in reports), strict=True)]
+        counts = [sum(values) for values in zip(*(report["signal_counts"] for report in reports), strict=True)]
+        self.signals = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
+        self._measure()
+
+    def add_video(self, video: tuple[VideoEnd, Sequence[int]], num_levels: int) -> None:
+        """Takes in one video that ended, with its events per level."""
+        end, events = video
+        self.ended.append(end)
+        self.snippets += end.snippets
+        self.num_levels = num_levels
+        self.events = [
+            sum(counts) for counts in zip_longest(self.events, events, fillvalue=0)
+        ]
+        self._measure()
+
+    def _measure(self) -> None:
+        now = self._clock()
+        if self._start is None:
+            self._start = (now, self.snippets)
+        elif now > self._start[0]:
+            self._rate = (self.snippets - self._start[1]) / (now - self._start[0])
+
+    @property
+    def rate(self) -> float | None:
+        """Snippets per second since the first report; None before the second."""
+        return self._rate
+
+    @property
+    def to_go_s(self) -> float | None:
+        """Seconds left at that rate."""
+        if not self._rate:
+            return None
+        return max(self.expected - self.snippets, 0) / self._rate
+
+    def metrics(self) -> dict[str, float]:
+        """What the tracking store records of this moment."""
+        values: dict[str, float] = {
+            "videos_done": len(self.ended),
+            "levels": self.num_levels,
+            "optimizer_steps": self.steps,
+        }
+        if self._rate is not None:
+            values["snippets_per_second"] = self._rate
+        for level in range(self.num_levels):
+            values[f"events/level{level}"] = self.events[level]
+            signal = self.signals[level]
+            if signal is not None:
+                values[f"signal/level{level}"] = signal
+        return values
+
+    def facts(self) -> dict[str, Any]:
+        """Totals for `run.json`."""
+        return {
+            "snippets": self.snippets,
+            "events": self.events[: self.num_levels],
+            "levels": self.num_levels,
+            "optimizer_steps": self.steps,
+        }
+
+    def describe(self) -> str:
+        """One line: videos done, snippets per second, events per level, time to go."""
+        parts = [f"{len(self.ended)}/{self.videos} videos", f"{self.snippets} snippets"]
+        if self._rate is not None:
+            parts.append(f"{self._rate:.1f} snippets/s")
+        if self.events:
+            counts = "/".join(str(count) for count in self.events[: self.num_levels])
+            parts.append(f"events per level {counts}")
+        to_go = self.to_go_s
+        if to_go is not None:
+            parts.append(f"{int(to_go) // 60}:{int(to_go) % 60:02d} to go")
+        return "  ".join(parts)
+
+
+class ProgressDisplay:
+    """Shows totals: a live bar on a terminal, else a plain line every few seconds.
+
+    Args:
+        console: where to show them.
+        label: what the run is doing.
+        clock: seconds, of any origin.
+    """
+
+    def __init__(self, console: Console, label: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._label = label
+        self._clock = clock
+        self._last_line: float | None = None
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+
+    def __enter__(self) -> ProgressDisplay:
+        if self._console.is_terminal:
+            self._bar = Progress(
+                TextColumn("{task.fields[label]}"),
+                BarColumn(bar_width=24),
+                TextColumn("{task.description}"),
+                console=self._console,
+                transient=True,
+            )
+            self._bar.start()
+            self._task = self._bar.add_task("starting", total=None, label=self._label)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def show(self, totals: Totals) -> None:
+        """Shows how far the run has come."""
+        if self._bar is not None and self._task is not None:
+            total = max(totals.expected, totals.snippets)
+            self._bar.update(
+                self._task, completed=totals.snippets, total=total, description=totals.describe()
+            )
+            return
+        now = self._clock()
+        if self._last_line is None or now - self._last_line >= LINE_SECONDS:
+            self._last_line = now
+            self._console.print(f"{self._label}: {totals.describe()}", soft_wrap=True, highlight=False)

@@ -1,0 +1,123 @@
+"""The `segment` command: hierarchies of many recordings by a model that has learned."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+import torch
+from rich.console import Console
+
+from pipelines.catalog import CatalogEntry
+from pipelines.closing import conclude, video_rows
+from pipelines.config import SegmentConfig
+from pipelines.preparation import Inputs, fit_model, prepare_inputs
+from pipelines.progress import ProgressDisplay, Totals
+from pipelines.run_folder import RunFolder, RunState, checkpoint_of, software
+from pipelines.snippets import VideoEnd
+from pipelines.store import HierarchyStore
+from pipelines.tracking import Tracker
+from streamer import checkpoint
+from streamer.errors import VideoError
+from streamer.release import is_release_checkpoint, load_release_checkpoint
+from streamer.segmentation import segment_recording
+from streamer.streamer import Streamer
+
+
+def segment(config: SegmentConfig, console: Console) -> int:
+    """Segments all inputs in this process, one after the other.
+
+    Returns:
+        Exit code, as for `train`.
+
+    Raises:
+        StreamerError: what the user gave cannot be used; nothing has been written then.
+    """
+    folder = RunFolder(config.out)
+    folder.check_free()
+    path = checkpoint_of(config.model)
+    model = load_model(path, config.device)
+    inputs = prepare_inputs(config.inputs, config.truth, model.config.snippet_size, console)
+    fit_model(model.config, inputs)
+    tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri)
+    folder.create()
+    facts: dict[str, Any] = {
+        "command": "segment",
+        "config": {**asdict(config), "model": model.config.to_dict(), "checkpoint": str(path)},
+        "software": software(),
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "mlflow": {"uri": tracker.uri, "run_id": tracker.run_id},
+    }
+    folder.write_run("running", facts)
+    tracker.log_params(facts["config"])
+    tracker.log_dataset([asdict(entry) for entry in inputs.entries], ", ".join(config.inputs), "inputs", "segmentation")
+    metadata = {"streamer.config": json.dumps(facts["config"]), "streamer.model": str(path)}
+    store = HierarchyStore(folder, metadata, signals=config.signals)
+    state, totals = _segment_all(config, inputs, model, store, console)
+    return conclude(
+        state,
+        folder=folder,
+        facts={**facts, "totals": totals.facts()},
+        rows=video_rows(inputs.entries, totals.ended, folder),
+        truth=inputs.truth,
+        seed=0,
+        max_failed=config.max_failed,
+        tracker=tracker,
+        console=console,
+    )
+
+
+def load_model(path: Path, device: str) -> Streamer:
+    """Reads a checkpoint of this project or of the published release.
+
+    Raises:
+        CheckpointError: it is neither.
+    """
+    chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
+    if is_release_checkpoint(path):
+        return load_release_checkpoint(path, device=chosen)
+    return checkpoint.load(path, device=chosen)
+
+
+def _segment_all(
+    config: SegmentConfig, inputs: Inputs, model: Streamer, store: HierarchyStore, console: Console
+) -> tuple[RunState, Totals]:
+    """Goes through the readable inputs; Ctrl-C ends it between two snippets."""
+    size = model.config.snippet_size
+    totals = Totals(len(inputs.videos), inputs.expected_snippets(size))
+    with ProgressDisplay(console, "segmenting") as display:
+        try:
+            for entry in inputs.videos:
+                totals.add_video(_segment_one(entry, model, config, store), len(model.levels))
+                display.show(totals)
+        except KeyboardInterrupt:
+            return "interrupted", totals
+    return "finished", totals
+
+
+def _segment_one(
+    entry: CatalogEntry, model: Streamer, config: SegmentConfig, store: HierarchyStore
+) -> tuple[VideoEnd, list[int]]:
+    """Segments one recording.
+
+    Returns:
+        How it ended, and its events per level.
+    """
+    try:
+        hierarchy, signals, warning = segment_recording(
+            entry.uri,
+            model,
+            video_id=entry.video_id,
+            start_s=entry.start_s,
+            end_s=entry.end_s,
+            decoder=config.decoder,
+        )
+    except VideoError as error:
+        reason = str(error).removeprefix(f"{error.uri}: ")
+        return VideoEnd(entry.video_id, model.lane.index, error.time_s or 0.0, "failed", reason), []
+    store.write(hierarchy, signals)
+    end = VideoEnd(entry.video_id, hierarchy.snippets, hierarchy.duration_s, "done", warning)
+    return end, [len(events) for events in hierarchy.levels]

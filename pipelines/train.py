@@ -1,0 +1,163 @@
+"""The `train` command: from inputs to hierarchies, scores and a tracked run."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import asdict, replace
+from datetime import datetime, timezone
+from typing import Any
+
+from rich.console import Console
+
+from pipelines.closing import conclude, video_rows
+from pipelines.config import TrainConfig
+from pipelines.preparation import Inputs, fit_model, prepare_inputs
+from pipelines.progress import ProgressDisplay, Totals
+from pipelines.run_folder import RunFolder, RunState, checkpoint_of, software
+from pipelines.session import ray_session
+from pipelines.tracking import Tracker
+from streamer import checkpoint
+from streamer.config import config_difference
+from streamer.errors import CheckpointError
+
+DECODE_CPUS = 0.5
+
+
+def train(config: TrainConfig, console: Console) -> int:
+    """Runs a training from start to end.
+
+    Returns:
+        Exit code: 0, 1 where more videos failed than allowed, 130 after Ctrl-C.
+
+    Raises:
+        StreamerError: what the user gave cannot be used; nothing has been written then.
+    """
+    folder = RunFolder(config.out)
+    folder.check_free()
+    inputs = prepare_inputs(config.inputs, config.truth, config.model.snippet_size, console)
+    config = replace(config, model=fit_model(config.model, inputs))
+    return TrainingRun(replace(config, init=_check_init(config)), folder, inputs, console).run()
+
+
+def _check_init(config: TrainConfig) -> str | None:
+    """The absolute path of the checkpoint to start from, once it is known to fit."""
+    if config.init is None:
+        return None
+    path = checkpoint_of(config.init)
+    stored = checkpoint.read(path)["config"]
+    # What learning does may change between runs; what the parameters mean may not.
+    fixed = {key: value for key, value in config.model.to_dict().items() if key != "learning"}
+    differing = config_difference({key: stored.get(key) for key in fixed}, fixed)
+    if differing:
+        raise CheckpointError(
+            f"{path}: was trained with another configuration; these differ: {', '.join(differing)}: "
+            "give the same values, or another --init"
+        )
+    return str(path)
+
+
+class TrainingRun:
+    """One training, from the first file written to the last."""
+
+    def __init__(self, config: TrainConfig, folder: RunFolder, inputs: Inputs, console: Console) -> None:
+        self._config = config
+        self._folder = folder
+        self._inputs = inputs
+        self._console = console
+        expected = inputs.expected_snippets(config.model.snippet_size)
+        self._totals = Totals(len(inputs.videos), expected)
+        self._facts: dict[str, Any] = {
+            "command": "train",
+            "config": asdict(config),
+            "seed": config.seed,
+            "software": software(),
+            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        }
+
+    def run(self) -> int:
+        """Trains, writes, scores and tells; see `train`."""
+        config = self._config
+        with ThreadPoolExecutor(1) as pool:
+            # A fresh SQLite store takes seconds to make; Ray starts meanwhile.
+            opening = pool.submit(
+                Tracker, self._folder, config.experiment, self._folder.root.name, config.tracking_uri
+            )
+            with ray_session(config.workers, DECODE_CPUS):
+                tracker = self._open(opening)
+                try:
+                    state = self._fit(tracker)
+                except BaseException:
+                    self._folder.write_run("failed", self._facts)
+                    tracker.close("FAILED")
+                    raise
+        rows = video_rows(self._inputs.entries, self._totals.ended, self._folder)
+        return conclude(
+            state,
+            folder=self._folder,
+            facts=self._facts,
+            rows=rows,
+            truth=self._inputs.truth,
+            seed=config.seed,
+            max_failed=config.max_failed,
+            tracker=tracker,
+            console=self._console,
+        )
+
+    def _open(self, opening: Future[Tracker]) -> Tracker:
+        """Makes the run's folder and records what the run is about to do."""
+        tracker = opening.result()
+        self._folder.create()
+        self._facts["mlflow"] = {"uri": tracker.uri, "run_id": tracker.run_id}
+        self._folder.write_run("running", self._facts)
+        tracker.log_params({**asdict(self._config), "videos": len(self._inputs.videos)})
+        rows = [asdict(entry) for entry in self._inputs.entries]
+        tracker.log_dataset(rows, ", ".join(self._config.inputs), "inputs", "training")
+        return tracker
+
+    def _fit(self, tracker: Tracker) -> RunState:
+        """Runs the workers to the end, or to Ctrl-C."""
+        from pipelines.fitting import fit_workers  # imports Ray, whose environment is set by now
+        from pipelines.worker import WorkerTask
+
+        config = self._config
+        task = WorkerTask(
+            model=config.model,
+            seed=config.seed,
+            init=config.init,
+            entries=list(self._inputs.videos),
+            decoder=config.decoder,
+            sync=config.sync,
+            sync_every=config.sync_every,
+            out=str(self._folder.root),
+            metadata={"streamer.config": json.dumps(asdict(config)), "streamer.model": f"train:{tracker.run_id}"},
+            signals=config.signals,
+        )
+        with ProgressDisplay(self._console, "training") as display:
+
+            def receive(reports: list[dict[str, Any]]) -> None:
+                self._totals.add(reports)
+                display.show(self._totals)
+                tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
+
+            try:
+                result = fit_workers(
+                    task,
+                    config.workers,
+                    use_gpu=_use_gpu(config),
+                    folder=self._folder,
+                    receive=receive,
+                )
+            except KeyboardInterrupt:
+                return "interrupted"
+        assert len(set(result["checksums"])) == 1, f"replicas differ: {result['checksums']}"
+        self._facts |= {"parameters_crc32": result["checksums"][0], "totals": self._totals.facts()}
+        return "finished"
+
+
+def _use_gpu(config: TrainConfig) -> bool:
+    import ray
+
+    if config.device == "auto":
+        return ray.cluster_resources().get("GPU", 0) >= config.workers
+    return config.device == "cuda"

@@ -1,0 +1,16 @@
+"""Video to snippets: one frame per moment of a regular grid, in order, from any file that FFmpeg decodes."""
+
+from streamer.video.decoders import DecoderName, available_decoders, open_snippets
+from streamer.video.grid import SnippetGrid
+from streamer.video.probe import VideoInfo, probe
+from streamer.video.reader import SnippetReader
+
+__all__ = [
+    "DecoderName",
+    "SnippetGrid",
+    "SnippetReader",
+    "VideoInfo",
+    "available_decoders",
+    "open_snippets",
+    "probe",
+]

@@ -1,0 +1,43 @@
+"""Opens a video with the decoder that is asked for."""
+
+import os
+from typing import Literal
+
+from streamer.errors import ConfigError
+from streamer.video.decord_reader import DecordReader, decord_is_installed
+from streamer.video.grid import SnippetGrid
+from streamer.video.pyav_reader import PyavReader
+from streamer.video.reader import SnippetReader
+
+DecoderName = Literal["pyav", "decord"]
+
+
+def available_decoders() -> list[DecoderName]:
+    """Names of the decoders that are installed, the default first."""
+    return ["pyav", "decord"] if decord_is_installed() else ["pyav"]
+
+
+def open_snippets(
+    uri: str | os.PathLike[str], grid: SnippetGrid, *, decoder: DecoderName = "pyav", threads: int = 1
+) -> SnippetReader:
+    """Opens a video for reading its snippets in order.
+
+    Open it in the process that reads it: an open reader survives neither pickling nor a fork.
+
+    Args:
+        uri: path or, with PyAV, address.
+        grid: which moments become snippets, and their size.
+        decoder: `pyav` reads everything; `decord` reads ordinary files.
+        threads: threads that PyAV decodes with; decord takes one.
+
+    Raises:
+        ConfigError: no such decoder, it is not installed, or `threads` is below 1.
+        VideoError: the video cannot be opened or its first frame cannot be decoded.
+    """
+    if threads < 1:
+        raise ConfigError(f"threads: {threads} is not a number of threads; use 1 or more")
+    if decoder == "pyav":
+        return PyavReader(os.fspath(uri), grid, threads)
+    if decoder == "decord":
+        return DecordReader(os.fspath(uri), grid)
+    raise ConfigError(f"decoder: {decoder!r} is unknown; use one of: {', '.join(available_decoders())}")
