@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
@@ -33,7 +34,8 @@ def assign(videos: Sequence[V], workers: int) -> list[list[V]]:
         A list of videos per worker, in the order in which the worker takes them.
     """
     known = [video.duration_s for video in videos if video.duration_s is not None]
-    mean = sum(known) / len(known) if known else 1.0
+    # fsum: a rounding that depends on the order of `videos` could change the assignment.
+    mean = math.fsum(known) / len(known) if known else 1.0
 
     def length(video: V) -> float:
         return mean if video.duration_s is None else video.duration_s

@@ -6,16 +6,18 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
-from typing import Any, NoReturn, get_type_hints
+from pathlib import Path
+from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
 
+import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
-from streamer.config import nearest
-from streamer.errors import StreamerError
+from streamer.config import nearest, require
+from streamer.errors import ConfigError, StreamerError
 
 CONFIGS: dict[str, type] = {
     "demo": DemoConfig,
@@ -49,7 +51,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     command = words[0]
     if command not in CONFIGS:
-        sys.stderr.write(f"error: unknown command {command}{nearest(command, list(CONFIGS))}: see streamer --help\n")
+        sys.stderr.write(
+            f"error: unknown command {command}{nearest(command, list(CONFIGS))}: see streamer --help\n"
+        )
         return WRONG_USAGE
     try:
         return run(command, parse(command, words[1:]), make_console())
@@ -88,21 +92,75 @@ def parse(command: str, words: Sequence[str]) -> Any:
     """The configuration that the words after `command` ask for.
 
     Raises:
-        ConfigError: the values are inconsistent.
+        ConfigError: a configuration file that cannot be used, or values that are inconsistent.
         SystemExit: the words cannot be understood (2), or asked for help (0).
     """
     config = CONFIGS[command]
-    parser = OneLineParser(prog=f"streamer {command}", description=_summary(config))
-    parser.known = _option_names(config)
+    options = _options(config)
+    parser = OneLineParser(prog=f"streamer {command}", description=_summary(config), allow_abbrev=False)
+    parser.options = options
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
-    positional = [name for name in POSITIONAL if name in get_type_hints(config)]
+    positional = [name for name in POSITIONAL if name in options]
     for name in positional:
         parser.add_argument(name, type=str, nargs=POSITIONAL[name], help=_attribute_help(config, name))
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
-    # Option names have underscores, as keys of the YAML file do; dashes are taken too.
-    words = [re.sub(r"^--[\w.\-]+", lambda m: "--" + m[0][2:].replace("-", "_"), word) for word in words]
-    parsed = parser.instantiate(parser.parse_args(words))
+    files, others = _split(words)
+    for file in files:
+        _check_file(file, options)
+    # Files come first: what the command line says overrides them.
+    parsed = parser.parse_args([*(f"--config={file}" for file in files), *others])
+    for name, kind in options.items():
+        require(
+            parsed[name] is not None or _is_optional(kind), f"--{name} must be {_describe(kind)}, not empty"
+        )
+    parsed = parser.instantiate(parsed)
     return config(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(config)})
+
+
+def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Takes the names of configuration files out of the words, and spells options as the parser does."""
+    files: list[str] = []
+    others: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        if word == "--":  # what follows are no options
+            others += [word, *rest]
+        elif word == "--config" and (file := next(rest, None)) is not None:
+            files.append(file)
+        elif word.startswith("--config="):
+            files.append(word.removeprefix("--config="))
+        else:
+            # Names have underscores, as keys of the YAML file do; dashes are taken too.
+            others.append(re.sub(r"^--[\w.\-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word))
+    return files, others
+
+
+def _check_file(path: str, options: Mapping[str, Any]) -> None:
+    """Refuses a configuration file that the parser would misread, or refuse in words of its own.
+
+    Raises:
+        ConfigError: naming the file, the key and the remedy.
+    """
+    try:
+        content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read ({error.strerror}): name a YAML file") from error
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())}): correct it") from error
+    require(isinstance(content, Mapping), f"{path}: holds no options: write one `name: value` per line")
+    _check_keys(path, content, options, "")
+
+
+def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any], prefix: str) -> None:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        require(name in options, f"{path}: unknown key {name}{nearest(name, list(options))}")
+        kind = options[name]
+        if dataclasses.is_dataclass(kind):
+            require(isinstance(value, Mapping), f"{path}: {name} must hold options of its own, not {value!r}")
+            _check_keys(path, value, options, f"{name}.")
+        elif get_origin(kind) is list:
+            require(isinstance(value, list), f"{path}: {name} must be {_describe(kind)}, not {value!r}")
 
 
 def run(command: str, config: Any, console: Console) -> int:
@@ -132,41 +190,66 @@ class OneLineParser(ArgumentParser):
     """A parser whose errors are one line that names the nearest known option.
 
     Attributes:
-        known: names of all options.
+        options: names of all options, with their types.
     """
 
-    known: Sequence[str] = ()
+    options: Mapping[str, Any] = {}
 
     def error(self, message: str, ex: Exception | None = None) -> NoReturn:
         """Writes the error and exits with 2."""
-        sys.stderr.write(f"error: {self._explain(re.sub(chr(10) + ' *', ' ', message).strip())}\n")
+        sys.stderr.write(f"error: {self._explain(' '.join(message.split()))}: see {self.prog} --help\n")
         sys.exit(WRONG_USAGE)
 
     def _explain(self, line: str) -> str:
-        unknown = re.search(r"unrecognized arguments: (?:--)?([^\s=]+)", line)
+        unknown = re.search(r"unrecognized arguments: (-*)([^\s=]+)", line)
         if unknown:
-            return f"unknown option --{unknown[1]}{self._nearest(unknown[1], '--')}: see {self.prog} --help"
-        unknown = re.search(r"(?:Group '([\w.]+)' )?does not accept option '([\w.]+)'", line)
-        if unknown:
-            name = f"{unknown[1]}.{unknown[2]}" if unknown[1] else unknown[2]
-            return f"unknown key {name}{self._nearest(name, '')}: see {self.prog} --help"
+            dashes, name = unknown.groups()
+            near = nearest(f"--{name}", [f"--{option}" for option in self.options])
+            return f"unknown option {dashes}{name}{near}" if dashes else f"unexpected word {name}"
+        unloaded = re.search(r"\"([\w.]+)\": Unable to load config '(.*?)'", line)
+        if unloaded:
+            return f"--{unloaded[1]} must name a YAML file with its options, not {unloaded[2]}"
         missing = re.search(r"arguments are required: (.*)", line)
         if missing:
             names = [name if name in POSITIONAL else f"--{name}" for name in missing[1].split(", ")]
-            return f"{', '.join(names)} must be given: see {self.prog} --help"
-        return re.sub(r"Parser key \"([\w.]+)\":", r"--\1:", line)
+            return f"{', '.join(names)} must be given"
+        lacking = re.search(r"argument (--[\w.]+): expected one argument", line)
+        if lacking:
+            return f"{lacking[1]} needs a value"
+        ill_typed = re.search(r"(?:--|key \")([\w.]+)\"?: .*(?:Got|Given) value: (.*)", line)
+        if ill_typed and ill_typed[1] in self.options:
+            name, value = ill_typed.groups()
+            return f"--{name} must be {_describe(self.options[name])}, not {value}"
+        return line
 
-    def _nearest(self, name: str, dashes: str) -> str:
-        return nearest(dashes + name, [dashes + known for known in self.known])
 
-
-def _option_names(config: type, prefix: str = "") -> list[str]:
-    names = []
+def _options(config: type, prefix: str = "") -> dict[str, Any]:
+    """Names of all options of a command, nested ones dotted, with their types."""
+    options: dict[str, Any] = {}
     for name, kind in get_type_hints(config).items():
-        names.append(prefix + name)
+        options[prefix + name] = kind
         if dataclasses.is_dataclass(kind):
-            names += _option_names(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
-    return names
+            options |= _options(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+    return options
+
+
+def _is_optional(kind: Any) -> bool:
+    return type(None) in get_args(kind)
+
+
+def _describe(kind: Any) -> str:
+    """What a value of a type is, in plain words."""
+    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+    if kind in words:
+        return words[kind]
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(parts)}"
+    if get_origin(kind) is tuple:
+        return f"a list of {len(parts)}, each {_describe(parts[0])}"
+    if get_origin(kind) is list:
+        return f"a list, each {_describe(parts[0])}"
+    return _describe(parts[0]) if parts else "options of its own"
 
 
 def _summary(config: type) -> str:

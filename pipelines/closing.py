@@ -67,15 +67,22 @@ def conclude(
     _tell_rows(rows, counts, console)
     if state == "interrupted":
         tracker.close("KILLED")
-        console.print(f"interrupted; {counts['done']} finished hierarchies are in {folder.hierarchy}", soft_wrap=True)
+        console.print(
+            f"interrupted; {counts['done']} finished hierarchies are in {folder.hierarchy}",
+            soft_wrap=True,
+            markup=False,
+        )
         return INTERRUPTED
     done = [row.entry.video_id for row in rows if row.status == "done"]
     if truth is not None:
         try:
             scores = evaluation.evaluate_run(folder, truth, seed, console)
         except TruthError as error:
-            console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False)
+            console.print(
+                f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False
+            )
         else:
+            evaluation.write_scores(scores, folder)
             evaluation.show(scores, console)
             evaluation.track_evaluation(scores, folder, truth, tracker)
     else:
@@ -85,7 +92,9 @@ def conclude(
     _tell_places(folder, tracker, console)
     if counts["failed"] > max_failed:
         console.print(
-            f"{counts['failed']} videos failed, {max_failed} are allowed (--max-failed)", style="red", highlight=False
+            f"{counts['failed']} videos failed, {max_failed} are allowed (--max-failed)",
+            style="red",
+            highlight=False,
         )
         return 1
     return 0
@@ -96,7 +105,10 @@ def _tell_rows(rows: Sequence[VideoRow], counts: Mapping[str, int], console: Con
     odd = [row for row in rows if row.reason is not None]
     for row in odd[:SHOWN]:
         console.print(
-            f"  {row.status}: {row.entry.video_id}: {row.reason}", highlight=False, soft_wrap=True, markup=False
+            f"  {row.status}: {row.entry.video_id}: {row.reason}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
         )
     if len(odd) > SHOWN:
         console.print(f"  and {len(odd) - SHOWN} more with a reason in videos.parquet", highlight=False)

@@ -64,10 +64,9 @@ class TrainConfig:
     model: StreamerConfig = field(default_factory=laptop_model)
 
     def __post_init__(self) -> None:
+        _check_run(self)
         require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")
         require(self.sync_every >= 1, f"--sync_every must be at least 1, not {self.sync_every}")
-        require(self.max_failed >= 0, f"--max-failed must not be negative, not {self.max_failed}")
-        require(len(self.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
         require(
             not (self.sync == "parameters" and self.workers == 1),
             "--sync parameters averages over workers and has no effect with one: use --workers 2 or more",
@@ -79,15 +78,17 @@ class SegmentConfig:
     """Cuts videos into hierarchies of events with a model that has learned.
 
     Attributes:
-        inputs: as for train.
+        inputs: videos, folders, quoted globs, manifests (.csv or .parquet with video_id,uri), http(s)
+            addresses, or .npy arrays of features [snippets, feature_dim].
         out: folder of the run; must not hold another run.
         model: checkpoint of this project, folder of a run, or checkpoint of the published release.
-        truth: as for train.
+        truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
+            default truth.csv in an input folder, where there is one.
         device: where the model computes.
         decoder: library that decodes video.
         signals: store every level's signal beside the hierarchies.
         max_failed: exit with 1 when more videos failed.
-        tracking_uri: as for train.
+        tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in out.
         experiment: MLflow experiment.
     """
 
@@ -103,8 +104,14 @@ class SegmentConfig:
     experiment: str = "streamer"
 
     def __post_init__(self) -> None:
-        require(len(self.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
-        require(self.max_failed >= 0, f"--max-failed must not be negative, not {self.max_failed}")
+        _check_run(self)
+
+
+def _check_run(config: TrainConfig | SegmentConfig) -> None:
+    """Checks what every command that makes a run takes."""
+    require(len(config.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
+    require(config.out != "", "--out is empty: name the folder of the run")
+    require(config.max_failed >= 0, f"--max_failed must not be negative, not {config.max_failed}")
 
 
 @dataclass
@@ -114,8 +121,8 @@ class EvaluateConfig:
     Attributes:
         run: folder of the run.
         truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet).
-        seed: of the random floor.
-        tracking_uri: as for train.
+        seed: determines the random floor.
+        tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in run.
         experiment: MLflow experiment.
     """
 

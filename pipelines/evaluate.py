@@ -18,19 +18,21 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     """Scores, prints, writes `evaluation.parquet`, and records an MLflow run.
 
     Raises:
-        StreamerError: the run or the annotations cannot be used; nothing has been written then.
+        StreamerError: the run, the annotations or the tracking store cannot be used; the run's folder is
+            as it was then.
     """
     folder = RunFolder(config.run)
     run = folder.read_run()
     truth = read_truth(config.truth)
     scores = evaluation.evaluate_run(folder, truth, config.seed, console)
-    evaluation.show(scores, console)
     tracker = Tracker(folder, config.experiment, f"{folder.root.name} evaluation", config.tracking_uri)
+    evaluation.write_scores(scores, folder)
+    evaluation.show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
     rows = [row for row in folder.read_videos() if row["video_id"] in truth.videos]
     tracker.log_dataset(rows, str(Path(config.truth).absolute()), "annotated videos", "evaluation")
     evaluation.track_evaluation(scores, folder, truth, tracker)
     tracker.close()
-    console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True)
+    console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"MLflow  {tracker.ui_command}", highlight=False, soft_wrap=True, markup=False)
     return 0

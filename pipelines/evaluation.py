@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from rich.progress import track
 from pipelines import figures
 from pipelines.run_folder import RunFolder
 from pipelines.scoring import Score, render_table, score_video, summarise
+from pipelines.store import read_signals
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
 from streamer.atomic import atomic_write, file_name
@@ -24,6 +26,18 @@ from streamer.hierarchy import Hierarchy
 
 FALLBACK_FPS = 30.0  # grid of the MoF where a recording has no frame rate
 FIGURED_VIDEOS = 6
+NAMED_AT_MOST = 5
+LONGEST_NAME = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
+SCORES_SCHEMA = pa.schema(
+    [
+        ("video_id", pa.string()),
+        ("predictor", pa.string()),
+        ("truth_level", pa.string()),
+        ("level", pa.int8()),
+        ("metric", pa.string()),
+        ("value", pa.float64()),
+    ]
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class Evaluation:
 
 
 def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -> Evaluation:
-    """Scores every annotated video of a run that has a hierarchy, and writes `evaluation.parquet`.
+    """Scores every annotated video of a run that has a hierarchy; writes nothing.
 
     Raises:
         TruthError: the annotations name unknown videos, or none that was segmented.
@@ -55,7 +69,9 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
     scored = [video_id for video_id in truth.videos if rows[video_id]["status"] == "done"]
     missing = [video_id for video_id in truth.videos if rows[video_id]["status"] != "done"]
     if not scored:
-        raise TruthError(f"{truth.path}: none of its {len(truth.videos)} videos has a hierarchy in {folder.root}")
+        raise TruthError(
+            f"{truth.path}: none of its {len(truth.videos)} videos has a hierarchy in {folder.root}"
+        )
     scores: list[Score] = []
     for video_id in track(
         scored, "scoring", console=console, transient=True, disable=not console.is_terminal
@@ -69,18 +85,29 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
             fps=rows[video_id]["fps"] or FALLBACK_FPS,
             seed=seed,
         )
-    table = pa.Table.from_pylist([asdict(score) for score in scores])
+    return Evaluation(scores, summarise(scores), scored, missing)
+
+
+def write_scores(evaluation: Evaluation, folder: RunFolder) -> None:
+    """Writes `evaluation.parquet`."""
+    table = pa.Table.from_pylist([asdict(score) for score in evaluation.scores], schema=SCORES_SCHEMA)
     with atomic_write(folder.evaluation) as temporary:
         pq.write_table(table, temporary)
-    return Evaluation(scores, summarise(scores), scored, missing)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
     """Prints the scores beside the floors."""
     console.print(render_table(evaluation.summary))
     if evaluation.missing:
-        named = ", ".join(evaluation.missing[:5])
-        console.print(f"{len(evaluation.missing)} annotated videos have no hierarchy and no score: {named}")
+        named = ", ".join(evaluation.missing[:NAMED_AT_MOST])
+        more = len(evaluation.missing) - NAMED_AT_MOST
+        console.print(
+            f"{len(evaluation.missing)} annotated videos have no hierarchy and no score: {named}"
+            + (f" and {more} more" if more > 0 else ""),
+            soft_wrap=True,
+            highlight=False,
+            markup=False,
+        )
 
 
 def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tracker: Tracker) -> None:
@@ -93,18 +120,33 @@ def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tr
 
 def metric_values(summary: pd.DataFrame) -> dict[str, float]:
     """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`."""
+    names = _unique_names(dict.fromkeys(summary["truth_level"]))
     values: dict[str, float] = {}
     for row in summary.to_dict("records"):
         if pd.isna(row["mean"]):
             continue
-        parts = [row["truth_level"], row["predictor"], row["metric"].replace("@", "_at_")]
+        parts = [names[row["truth_level"]], row["predictor"], row["metric"].replace("@", "_at_")]
         if not pd.isna(row["level"]) and not row["metric"].startswith("best_level"):
             parts.append(f"level{int(row['level'])}")
-        values["/".join(re.sub(r"[^\w\-. ]", "_", part) for part in parts)] = float(row["mean"])
+        values["/".join(parts)] = float(row["mean"])
     return values
 
 
-def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | None) -> list[Any]:
+def _unique_names(levels: Iterable[str]) -> dict[str, str]:
+    """Names for levels of annotation, different for different levels, that may stand in a metric's name."""
+    names: dict[str, str] = {}
+    for level in levels:
+        # MLflow takes names for paths, in which . and .. have a meaning.
+        plain = re.sub(r"^\.+$", "_", re.sub(r"[^\w\-. ]", "_", level[:LONGEST_NAME]))
+        name, number = plain, 1
+        while name in names.values():
+            number += 1
+            name = f"{plain}-{number}"
+        names[level] = name
+    return names
+
+
+def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | None) -> list[Path]:
     """Draws timeline and signals of some videos into the run's folder.
 
     Returns:
@@ -120,8 +162,8 @@ def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | Non
         name = file_name(video_id)
         paths.append(folder.figures / f"{name}.timeline.png")
         figures.save(figures.timeline_figure(hierarchy, lanes), paths[-1])
-        if folder.signals_of(video_id).exists():
-            signals = pq.read_table(folder.signals_of(video_id))
+        signals = read_signals(folder, video_id)
+        if signals is not None:
             paths.append(folder.figures / f"{name}.signal.png")
             figure = figures.signal_figure(
                 hierarchy, signals, lanes, signal_name="similarity" if similarity else "error"

@@ -42,9 +42,7 @@ class Inputs:
         return sum(video.duration_s or 0.0 for video in self.videos) / snippet_size
 
 
-def prepare_inputs(
-    inputs: Sequence[str], truth: str | None, snippet_size: float, console: Console
-) -> Inputs:
+def prepare_inputs(inputs: Sequence[str], truth: str | None, snippet_size: float, console: Console) -> Inputs:
     """Finds and probes all inputs and reads the annotations.
 
     Raises:
@@ -69,7 +67,9 @@ def prepare_inputs(
         )
     kinds = sorted({video.kind for video in videos})
     if len(kinds) > 1:
-        raise CatalogError(f"the inputs hold both {' and '.join(kinds)}: a run takes one kind, name one of them")
+        raise CatalogError(
+            f"the inputs hold both {' and '.join(kinds)}: a run takes one kind, name one of them"
+        )
     path = truth or _truth_beside(inputs)
     annotations = read_truth(path) if path is not None else None
     if annotations is not None:
@@ -90,7 +90,9 @@ def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
     """
     if inputs.kind == "video":
         if model.modality == "vectors":
-            raise ConfigError("model.modality is `vectors`, but the inputs are videos: remove it, or name .npy files")
+            raise ConfigError(
+                "model.modality is `vectors`, but the inputs are videos: remove it, or name .npy files"
+            )
         return model
     for entry in inputs.videos:
         if entry.dim != model.feature_dim:
@@ -120,6 +122,8 @@ def _tell(console: Console, entries: Sequence[CatalogEntry], ignored: int) -> No
         line += f"; {ignored} other files ignored"
     console.print(line, highlight=False)
     for entry in unreadable[:SHOWN]:
-        console.print(f"  {entry.status}: {entry.uri}: {entry.reason}", highlight=False, soft_wrap=True, markup=False)
+        console.print(
+            f"  {entry.status}: {entry.uri}: {entry.reason}", highlight=False, soft_wrap=True, markup=False
+        )
     if len(unreadable) > SHOWN:
         console.print(f"  and {len(unreadable) - SHOWN} more; all are in videos.parquet", highlight=False)

@@ -1,4 +1,4 @@
-"""What a run shows while it works: from the workers' reports to a line, or a live display, on the terminal."""
+"""What a run shows while it works: a line every few seconds, or a live display, from the workers' reports."""
 
 from __future__ import annotations
 
@@ -55,7 +55,9 @@ class Totals:
         self.num_levels = max(report["num_levels"] for report in reports)
         self.steps = max(report["steps"] for report in reports)
         sums = [sum(values) for values in zip(*(report["signal_sums"] for report in reports), strict=True)]
-        counts = [sum(values) for values in zip(*(report["signal_counts"] for report in reports), strict=True)]
+        counts = [
+            sum(values) for values in zip(*(report["signal_counts"] for report in reports), strict=True)
+        ]
         self.signals = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
         self._measure()
 
@@ -65,9 +67,7 @@ class Totals:
         self.ended.append(end)
         self.snippets += end.snippets
         self.num_levels = num_levels
-        self.events = [
-            sum(counts) for counts in zip_longest(self.events, events, fillvalue=0)
-        ]
+        self.events = [sum(counts) for counts in zip_longest(self.events, events, fillvalue=0)]
         self._measure()
 
     def _measure(self) -> None:
@@ -84,10 +84,10 @@ class Totals:
 
     @property
     def to_go_s(self) -> float | None:
-        """Seconds left at that rate."""
-        if not self._rate:
+        """Seconds left at that rate; None where there are more snippets than the containers told."""
+        if not self._rate or self.snippets > self.expected:
             return None
-        return max(self.expected - self.snippets, 0) / self._rate
+        return (self.expected - self.snippets) / self._rate
 
     def metrics(self) -> dict[str, float]:
         """What the tracking store records of this moment."""
@@ -98,9 +98,9 @@ class Totals:
         }
         if self._rate is not None:
             values["snippets_per_second"] = self._rate
-        for level in range(self.num_levels):
-            values[f"events/level{level}"] = self.events[level]
-            signal = self.signals[level]
+        for level, count in enumerate(self.events[: self.num_levels]):
+            values[f"events/level{level}"] = count
+        for level, signal in enumerate(self.signals[: self.num_levels]):
             if signal is not None:
                 values[f"signal/level{level}"] = signal
         return values

@@ -9,7 +9,7 @@ import platform
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -99,18 +99,31 @@ class RunFolder:
         Raises:
             RunFolderError: the folder holds a run, is no folder, or cannot be written to.
         """
-        if self.root.exists() and not self.root.is_dir():
+        try:
+            there = self.root.exists()
+        except OSError as error:
+            raise RunFolderError(
+                f"{self.root}: cannot be used: {error.strerror}: choose another --out"
+            ) from error
+        if there and not self.root.is_dir():
             raise RunFolderError(f"{self.root}: is a file, not a folder: choose another --out")
-        taken = [path for path in (self.run_json, self.videos, self.hierarchy, self.checkpoints) if path.exists()]
+        taken = [
+            path for path in (self.run_json, self.videos, self.hierarchy, self.checkpoints) if path.exists()
+        ]
         if taken:
             raise RunFolderError(
-                f"{self.root}: holds another run ({taken[0].name}): choose another --out, or delete the folder"
+                f"{self.root}: holds another run ({taken[0].name}): choose another --out, "
+                "or delete the folder"
             )
         parent = self.root
         while not parent.exists():
             parent = parent.parent
-        if not parent.is_dir() or not os.access(parent, os.W_OK | os.X_OK):
-            raise RunFolderError(f"{self.root}: cannot be written (no permission in {parent}): choose another --out")
+        if not parent.is_dir():
+            raise RunFolderError(f"{self.root}: cannot be made, {parent} is a file: choose another --out")
+        if not os.access(parent, os.W_OK | os.X_OK):
+            raise RunFolderError(
+                f"{self.root}: cannot be written (no permission in {parent}): choose another --out"
+            )
 
     def create(self) -> None:
         """Makes the folders."""
@@ -118,7 +131,9 @@ class RunFolder:
             for folder in (self.root, self.hierarchy):
                 folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise RunFolderError(f"{self.root}: cannot be made: {error.strerror}: choose another --out") from error
+            raise RunFolderError(
+                f"{self.root}: cannot be made: {error.strerror}: choose another --out"
+            ) from error
 
     def write_run(self, state: RunState, facts: Mapping[str, Any]) -> None:
         """Writes `run.json`."""
@@ -130,14 +145,19 @@ class RunFolder:
         """Reads `run.json`.
 
         Raises:
-            RunFolderError: there is none.
+            RunFolderError: there is none, or it cannot be read.
         """
         try:
-            return json.loads(self.run_json.read_text())
-        except FileNotFoundError as error:
+            content = json.loads(self.run_json.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise RunFolderError(f"{self.root}: holds no run.json: give the folder of a run") from error
-        except json.JSONDecodeError as error:
-            raise RunFolderError(f"{self.run_json}: is not JSON ({error})") from error
+        except OSError as error:
+            raise RunFolderError(f"{self.run_json}: cannot be read ({error.strerror}): check it") from error
+        except ValueError as error:  # no JSON, or no UTF-8
+            raise RunFolderError(f"{self.run_json}: is not JSON ({error}): give another run") from error
+        if not isinstance(content, dict):
+            raise RunFolderError(f"{self.run_json}: does not describe a run: give another run")
+        return content
 
     def write_videos(self, rows: Iterable[VideoRow]) -> None:
         """Writes `videos.parquet`, ordered by video id."""
@@ -149,11 +169,17 @@ class RunFolder:
         """Rows of `videos.parquet`.
 
         Raises:
-            RunFolderError: there is no such file.
+            RunFolderError: there is no such file, or it cannot be read.
         """
         if not self.videos.exists():
             raise RunFolderError(f"{self.root}: holds no videos.parquet: give the folder of a finished run")
-        return pq.read_table(self.videos).to_pylist()
+        try:
+            # Not read_table: it takes folder names such as `fps=30` for columns.
+            with pq.ParquetFile(self.videos) as file:
+                return file.read(columns=VIDEOS_SCHEMA.names).cast(VIDEOS_SCHEMA).to_pylist()
+        except (pa.ArrowException, OSError, ValueError) as error:
+            detail = " ".join(str(error).split())
+            raise RunFolderError(f"{self.videos}: cannot be read ({detail}): give another run") from error
 
 
 def checkpoint_of(path: str | Path) -> Path:
@@ -173,7 +199,8 @@ def checkpoint_of(path: str | Path) -> Path:
 
 def end_row(entry: CatalogEntry, end: VideoEnd) -> VideoRow:
     """The row of a video that a worker has finished."""
-    return VideoRow(entry, end.status, end.reason, end.duration_s, end.snippets)
+    duration_s = end.duration_s if end.snippets else entry.duration_s
+    return VideoRow(entry, end.status, end.reason, duration_s, end.snippets)
 
 
 def unread_row(entry: CatalogEntry, reason: str | None = None) -> VideoRow:
@@ -191,17 +218,31 @@ def _record(row: VideoRow) -> dict[str, Any]:
 
 def software() -> dict[str, str | None]:
     """Versions of what a run depends on, and the revision of the code where it lies in a git checkout."""
-    found = {package: version(package) for package in PACKAGES}
+    found = {package: _version(package) for package in PACKAGES}
     return {"python": platform.python_version(), **found, "revision": _revision()}
+
+
+def _version(package: str) -> str | None:
+    """None where a package is not installed, as this one may be when it runs from its source folder."""
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
 
 
 def _revision() -> str | None:
     with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        return subprocess.run(  # noqa: S603 - fixed arguments
-            ["git", "describe", "--always", "--dirty", "--abbrev=12"],  # noqa: S607 - git of the user's PATH
-            cwd=Path(__file__).parent,
-            capture_output=True,
-            text=True,
-            check=True,
-        ).stdout.strip()
+        # An installed copy may lie inside a checkout of something else, whose revision says nothing.
+        _git("ls-files", "--error-unmatch", Path(__file__).name)
+        return _git("describe", "--always", "--dirty", "--abbrev=12")
     return None
+
+
+def _git(*arguments: str) -> str:
+    return subprocess.run(  # noqa: S603 - arguments of this file
+        ["git", *arguments],  # noqa: S607 - git of the user's PATH
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.strip()

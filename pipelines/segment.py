@@ -53,7 +53,9 @@ def segment(config: SegmentConfig, console: Console) -> int:
     }
     folder.write_run("running", facts)
     tracker.log_params(facts["config"])
-    tracker.log_dataset([asdict(entry) for entry in inputs.entries], ", ".join(config.inputs), "inputs", "segmentation")
+    tracker.log_dataset(
+        [asdict(entry) for entry in inputs.entries], ", ".join(config.inputs), "inputs", "segmentation"
+    )
     metadata = {"streamer.config": json.dumps(facts["config"]), "streamer.model": str(path)}
     store = HierarchyStore(folder, metadata, signals=config.signals)
     state, totals = _segment_all(config, inputs, model, store, console)

@@ -1,13 +1,14 @@
 """Rows of snippets: what the decoding stage makes of one video, and what the model reads from it.
 
 A row holds up to `ROW_SNIPPETS` snippets as raw bytes, with the video's id and the index of the first. The
-last row of a video holds none and says how it ended. Rows never mix videos.
+last row of a video holds none and says how it ended. Rows never mix videos. When no row has left for
+`ROW_SECONDS`, one leaves with the next snippet, so that slow decoders stream too.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from streamer.errors import TruncatedVideoError, VideoError
 from streamer.sources import Decoder, SnippetSource, open_source
 
 ROW_SNIPPETS = 16
-ROW_SECONDS = 0.5  # a row leaves when it is this old, however few snippets it holds: slow decoders still stream
+ROW_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -43,9 +44,7 @@ class SnippetFormat:
     @staticmethod
     def of(model: StreamerConfig, decoder: Decoder) -> SnippetFormat:
         """The format that a model takes."""
-        return SnippetFormat(
-            model.modality, model.snippet_size, model.frame_size, model.feature_dim, decoder
-        )
+        return SnippetFormat(model.modality, model.snippet_size, model.frame_size, model.feature_dim, decoder)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -65,7 +64,8 @@ class VideoEnd:
     Attributes:
         video_id: the video.
         snippets: how many were delivered.
-        duration_s: measured seconds from the first frame to the end; 0 where nothing was readable.
+        duration_s: measured seconds from the first frame to the end, or up to where a file broke; 0 where
+            nothing was readable.
         status: `done`, also where the file was cut short but is good up to there, or `failed`.
         reason: what was wrong with the file; None where nothing was.
     """
@@ -86,27 +86,34 @@ class Snippet:
     data: np.ndarray
 
 
-def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str, Any]]:
-    """Decodes one video into rows; a damaged video ends in a row that says so, never in an exception."""
+def snippet_rows(
+    entry: CatalogEntry, form: SnippetFormat, clock: Callable[[], float] = time.monotonic
+) -> Iterator[dict[str, Any]]:
+    """Decodes one video into rows; a damaged video ends in a row that says so, never in an exception.
+
+    Args:
+        entry: the video.
+        form: how its snippets are cut and laid out.
+        clock: seconds, of any origin.
+    """
     delivered, duration_s, reason, failed = 0, 0.0, None, False
     batch: list[np.ndarray] = []
-    started = time.monotonic()
+    last_row = clock()
     try:
         with _open(entry, form) as source:
             try:
                 for snippet in source:
-                    if not batch:
-                        started = time.monotonic()
                     batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
-                    if len(batch) == ROW_SNIPPETS or time.monotonic() - started > ROW_SECONDS:
+                    if len(batch) == ROW_SNIPPETS or clock() - last_row > ROW_SECONDS:
                         yield _row(entry.video_id, delivered, batch)
                         delivered += len(batch)
-                        batch = []
+                        batch, last_row = [], clock()
             except TruncatedVideoError as error:
                 reason = error.reason
             duration_s = source.duration_s
     except VideoError as error:
         reason, failed = str(error).removeprefix(f"{error.uri}: "), True
+        duration_s = error.time_s or 0.0
     if batch:
         yield _row(entry.video_id, delivered, batch)
         delivered += len(batch)

@@ -62,3 +62,13 @@ class HierarchyStore:
         self._folder.signals.mkdir(parents=True, exist_ok=True)
         with atomic_write(self._folder.signals_of(hierarchy.video_id)) as temporary:
             pq.write_table(table, temporary, compression="zstd")
+
+
+def read_signals(folder: RunFolder, video_id: str) -> pa.Table | None:
+    """The signals of a video, with the columns of `SIGNALS_SCHEMA`; None where they were not stored."""
+    path = folder.signals_of(video_id)
+    if not path.exists():
+        return None
+    # Not read_table: it takes folder names such as `level=1` for columns.
+    with pq.ParquetFile(path) as file:
+        return file.read()

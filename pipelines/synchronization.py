@@ -28,7 +28,7 @@ class Synchronization(Protocol):
         """Takes in the losses of the last snippet and meets the other workers.
 
         Args:
-            due: losses of the snippet just observed.
+            due: losses of the snippet just observed; empty where the worker's stream ended before.
             observed: snippets since the last barrier.
             flags: numbers to be summed over workers.
 

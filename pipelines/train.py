@@ -130,7 +130,10 @@ class TrainingRun:
             sync=config.sync,
             sync_every=config.sync_every,
             out=str(self._folder.root),
-            metadata={"streamer.config": json.dumps(asdict(config)), "streamer.model": f"train:{tracker.run_id}"},
+            metadata={
+                "streamer.config": json.dumps(asdict(config)),
+                "streamer.model": f"train:{tracker.run_id}",
+            },
             signals=config.signals,
         )
         with ProgressDisplay(self._console, "training") as display:

@@ -89,18 +89,18 @@ class TrainingLoop:
     def _period(self) -> bool:
         """Goes from one barrier to the next; False when no worker had a snippet left."""
         observed, due = 0, []
-        for _ in range(self._sync_every):
-            snippet = self._next_snippet()
-            if snippet is None:
-                break
-            if observed:
-                self._synchronization.learn(due)
+        while observed < self._sync_every and (snippet := self._next_snippet()) is not None:
             observation = self._model.advance(snippet.data)
-            due = observation.due
             observed += 1
             self._note(observation.signals)
+            due = observation.due
+            if observed < self._sync_every:
+                self._synchronization.learn(due)
+                due = []
         wants_report = self._clock() - self._last_report > REPORT_SECONDS
-        active, reports = self._synchronization.barrier(due, observed, [float(observed > 0), float(wants_report)])
+        active, reports = self._synchronization.barrier(
+            due, observed, [float(observed > 0), float(wants_report)]
+        )
         if reports > 0:
             self._flush()
         return active > 0

@@ -23,6 +23,9 @@ TIMES = ("start_s", "end_s")
 NAMED_AT_MOST = 5
 """How many unknown videos an error names before it only counts."""
 
+ROUNDING_S = 1e-3
+"""Annotations are commonly stored to the millisecond, durations in the ticks of a container."""
+
 
 @dataclass(frozen=True)
 class Truth:
@@ -101,11 +104,12 @@ def clip_to_duration(events: Iterable[LabelledSegment], duration: float) -> tupl
         duration: length of the video in seconds.
 
     Returns:
-        The events inside the video in the order given, and how many were shortened or left out.
+        The events inside the video in the order given, and how many were shortened or left out; those
+        that reach past the end by rounding alone (`ROUNDING_S`) are not among these.
     """
     given = list(events)
     inside = [(start, min(end, duration), label) for start, end, label in given if start < duration]
-    return inside, sum(end > duration for _, end, _ in given)
+    return inside, sum(start >= duration or end > duration + ROUNDING_S for start, end, _ in given)
 
 
 def _with_nearest(video_id: str, known: set[str]) -> str:

@@ -118,5 +118,7 @@ def _report_final(model: Streamer, rank: int, last: WorkerReport) -> None:
     with tempfile.TemporaryDirectory() as folder:
         checkpoint.save(model, Path(folder) / CHECKPOINT_FILE)
         ray.train.report(
-            metrics, checkpoint=ray.train.Checkpoint.from_directory(folder), checkpoint_dir_name=FINAL_CHECKPOINT
+            metrics,
+            checkpoint=ray.train.Checkpoint.from_directory(folder),
+            checkpoint_dir_name=FINAL_CHECKPOINT,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,20 @@ from streamer.streamer import Streamer
 
 FORMAT = "streamer-checkpoint"
 VERSION = 1
+_ENTRIES = {"config": dict, "seed": int, "num_levels": int, "parameters": dict, "inputs": list}
+# What torch's reader raises on damaged files, whose instructions it follows before it knows that they are wrong.
+_DAMAGE = (
+    OSError,
+    RuntimeError,
+    EOFError,
+    LookupError,
+    ValueError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    struct.error,
+    pickle.UnpicklingError,
+)
 
 
 def save(model: Streamer, path: str | Path) -> None:
@@ -69,9 +84,14 @@ def load(
     restore_parameters(model, content, path)
     model.inputs.total = list(content["inputs"])
     if model.learner is not None:
-        if content["learner"] is None:
+        if content.get("learner") is None:
             raise CheckpointError(f"{path}: holds no learner to go on with: load it with train=False")
-        _restore_learner(model.learner, content["learner"])
+        try:
+            _restore_learner(model.learner, content["learner"])
+        except (LookupError, ValueError, TypeError, RuntimeError) as error:
+            raise CheckpointError(
+                f"{path}: its learner does not fit its parameters: load it with train=False"
+            ) from error
     return model
 
 
@@ -86,6 +106,11 @@ def restore_parameters(model: Streamer, content: dict[str, Any], path: str | Pat
     Raises:
         CheckpointError: the parameters do not fit the model.
     """
+    if not len(model.levels) <= content["num_levels"] <= model.config.max_levels:
+        raise CheckpointError(
+            f"{path}: has {content['num_levels']} levels, but the model's configuration allows "
+            f"{len(model.levels)} to {model.config.max_levels}"
+        )
     while len(model.levels) < content["num_levels"]:
         model.grow()
     try:
@@ -106,10 +131,13 @@ def read(path: str | Path) -> dict[str, Any]:
             f"{path}: not a checkpoint of this project (the release's are read by "
             "streamer.load_release_checkpoint)"
         )
-    if content["version"] != VERSION:
+    if content.get("version") != VERSION:
         raise CheckpointError(
-            f"{path}: checkpoint version {content['version']}, this software reads version {VERSION}"
+            f"{path}: checkpoint version {content.get('version')}, this software reads version {VERSION}"
         )
+    for entry, kind in _ENTRIES.items():
+        if not isinstance(content.get(entry), kind):
+            raise CheckpointError(f"{path}: is damaged, its entry `{entry}` is missing or of another type")
     return content
 
 
@@ -123,9 +151,12 @@ def load_content(path: str | Path) -> dict[str, Any]:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except FileNotFoundError as error:
         raise CheckpointError(f"{path}: no such checkpoint") from error
-    except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError) as error:
-        reason = (str(error).splitlines() or [type(error).__name__])[0]
-        raise CheckpointError(f"{path}: cannot be read as a checkpoint: {reason}") from error
+    except (IsADirectoryError, PermissionError) as error:
+        raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
+    except _DAMAGE as error:
+        raise CheckpointError(
+            f"{path}: not a checkpoint, or a damaged one, or one that holds more than tensors and plain values"
+        ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, not a checkpoint")
     return content

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_type_hints
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from streamer.errors import ConfigError
 
@@ -20,6 +21,35 @@ def require(condition: bool, message: str) -> None:
     """Raises `ConfigError(message)` unless `condition` holds."""
     if not condition:
         raise ConfigError(message)
+
+
+def fits(value: object, hint: Any) -> bool:
+    """Whether `value` is of the type that a field's annotation names, and finite where it is a number."""
+    parts = get_args(hint)
+    if get_origin(hint) is Literal:
+        return value in parts
+    if get_origin(hint) is tuple:
+        return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
+    if parts:
+        return any(fits(value, part) for part in parts)
+    if hint is float:
+        # Exact types: numpy's numbers could not be read back from a checkpoint with `weights_only`.
+        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+    return type(value) is hint
+
+
+def require_types(part: object, where: str) -> None:
+    """Raises `ConfigError` for the first field of a dataclass whose value is not of its type."""
+    words = {int: "a whole number", float: "a finite number", bool: "true or false", type(None): "nothing"}
+    for name, hint in get_type_hints(type(part)).items():
+        options = get_args(hint) or (hint,)
+        expected = " or ".join(
+            f"`{option}`" if isinstance(option, str) else words.get(option, option.__name__)
+            for option in dict.fromkeys(options)
+        )
+        value = getattr(part, name)
+        count = f"{len(options)} times " if get_origin(hint) is tuple else ""
+        require(fits(value, hint), f"{where}.{name} must be {count}{expected}, not {value!r}")
 
 
 @dataclass(frozen=True)
@@ -42,6 +72,7 @@ class DemarcationConfig:
     modifier: float = 1.0
 
     def __post_init__(self) -> None:
+        require_types(self, "model.demarcation")
         if self.mode == "average":
             require(
                 self.threshold is None,
@@ -84,6 +115,7 @@ class LearningConfig:
     hgn_reach: bool = True
 
     def __post_init__(self) -> None:
+        require_types(self, "model.learning")
         require(self.lr > 0, f"model.learning.lr must be positive, not {self.lr}")
         require(self.alpha > 0, f"model.learning.alpha must be positive, not {self.alpha}")
         require(
@@ -131,11 +163,10 @@ class StreamerConfig:
     learning: LearningConfig = field(default_factory=LearningConfig)
 
     def __post_init__(self) -> None:
+        require_types(self, "model")
         self._check_sizes()
         require(self.snippet_size > 0, f"model.snippet_size must be positive, not {self.snippet_size}")
-        require(
-            1 <= self.max_levels <= 127, f"model.max_levels must be from 1 to 127, not {self.max_levels}"
-        )
+        require(1 <= self.max_levels <= 127, f"model.max_levels must be from 1 to 127, not {self.max_levels}")
         require(
             1 <= self.initial_levels <= self.max_levels,
             f"model.initial_levels must be from 1 to model.max_levels ({self.max_levels}), "
@@ -165,7 +196,7 @@ class StreamerConfig:
             f"model.frame_size must be a positive multiple of 16, not {self.frame_size}",
         )
         require(
-            len(self.channels) == 4 and min(self.channels) > 0,
+            min(self.channels) > 0,
             f"model.channels must be four positive numbers, not {self.channels}",
         )
         require(
@@ -197,7 +228,7 @@ def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "mod
         where: name of the mapping in error messages.
 
     Raises:
-        ConfigError: an unknown key, or values that the dataclass refuses.
+        ConfigError: an unknown key, or a value of another type or that the dataclass refuses.
     """
     hints = get_type_hints(kind)
     arguments: dict[str, Any] = {}

@@ -31,8 +31,8 @@ class VideoError(StreamerError):
     """
 
     def __init__(self, uri: str, reason: str, time_s: float | None = None) -> None:
-        where = f" at {time_s:.2f} s" if time_s is not None else ""
-        super().__init__(f"{uri}: {reason}{where}")
+        where = f"at {time_s:.2f} s: " if time_s is not None else ""
+        super().__init__(f"{uri}: {where}{reason}")
         self.uri = uri
         self.time_s = time_s
         self.reason = reason

@@ -1,4 +1,4 @@
-"""Hierarchies of events: in memory, as the events table, and as one Parquet file per video."""
+"""Hierarchies of events: what they are, when they are valid, and how they become tables and files."""
 
 import math
 import os
@@ -9,22 +9,23 @@ from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from streamer.atomic import atomic_write
 from streamer.errors import HierarchyError
+from streamer.events_table import (
+    REMEDY,
+    VideoFacts,
+    check_columns,
+    events_schema,
+    pack_representations,
+    read_metadata,
+    read_table,
+    unpack_representations,
+    write_table,
+)
 
-SCHEMA_VERSION = "1"
-
-_VERSION_KEY = "streamer.schema_version"
-_DURATION_KEY = "streamer.duration_s"
-_SNIPPET_SIZE_KEY = "streamer.snippet_size"
-_SNIPPETS_KEY = "streamer.snippets"
-_OWN_KEYS = frozenset((_VERSION_KEY, _DURATION_KEY, _SNIPPET_SIZE_KEY, _SNIPPETS_KEY))
 _MAX_LEVELS = 127  # the level column is int8
 _MAX_SNIPPETS = 2**31 - 1  # the children column is int32
 _GRID_TOLERANCE = 1e-6  # of a snippet: a time this near to a grid point is on it
-_NULLABLE = ("parent", "mean_signal", "boundary_signal", "representation")
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,9 +133,10 @@ class Hierarchy:
             pa.array(children, pa.int32()),
             pa.array([event.mean_signal for event in events], pa.float32()),
             pa.array([event.boundary_signal for event in events], pa.float32()),
-            _representation_column([event.representation for event in events], self.dim),
+            pack_representations([event.representation for event in events], self.dim),
         ]
-        schema = events_schema(self.dim).with_metadata({**self.metadata, **(metadata or {}), **self._facts()})
+        facts = VideoFacts(self.duration_s, self.snippet_size, self.snippets).to_metadata()
+        schema = events_schema(self.dim).with_metadata({**self.metadata, **(metadata or {}), **facts})
         return pa.Table.from_arrays(columns, schema=schema)
 
     @staticmethod
@@ -145,8 +147,8 @@ class Hierarchy:
             HierarchyError: the table has other columns, holds more than one video, lacks the metadata that
                 `to_arrow` writes, or breaks a rule of `validate_table`.
         """
-        _check_columns(table)
-        facts, metadata = _read_metadata(table.schema.metadata or {})
+        check_columns(table)
+        facts, metadata = read_metadata(table.schema.metadata or {})
         level = table["level"].to_numpy()
         counts = np.bincount(np.maximum(level, 0))
         if not np.array_equal(level, np.repeat(np.arange(len(counts)), counts)):
@@ -158,7 +160,15 @@ class Hierarchy:
         levels = [
             events[end - count : end] for end, count in zip(ends.tolist(), counts.tolist(), strict=True)
         ]
-        hierarchy = Hierarchy(table["video_id"][0].as_py(), *facts[:2], levels, facts[2], dim, metadata)
+        hierarchy = Hierarchy(
+            video_id=table["video_id"][0].as_py(),
+            duration_s=facts.duration_s,
+            snippet_size=facts.snippet_size,
+            levels=levels,
+            snippets=facts.snippets,
+            dim=dim,
+            metadata=metadata,
+        )
         hierarchy.validate()
         hierarchy._check_index_columns(table)
         return hierarchy
@@ -166,8 +176,7 @@ class Hierarchy:
     def to_parquet(self, path: str | os.PathLike[str], metadata: Mapping[str, str] | None = None) -> None:
         """Writes the events table as one Parquet file, whole or not at all.
 
-        Representations that are not known are stored as NaN, not as null: pyarrow before 26 cannot read null
-        entries of a fixed-size list back from Parquet. `from_parquet` turns them into None again.
+        Representations that are not known are stored as NaN; `from_parquet` turns them into None again.
 
         Args:
             path: the file to make or replace; its folder must exist.
@@ -177,18 +186,7 @@ class Hierarchy:
             HierarchyError: as in `to_arrow`; nothing is written then.
             OSError: the file cannot be written.
         """
-        table = _fill_representations(self.to_arrow(metadata))
-        with atomic_write(path) as temporary:
-            pq.write_table(
-                table,
-                temporary,
-                row_group_size=table.num_rows,
-                compression="zstd",
-                # pyarrow annotates this as bool only; it documents lists of columns too.
-                use_dictionary=["video_id", "level"],  # pyright: ignore[reportArgumentType]
-                column_encoding={"representation.list.element": "BYTE_STREAM_SPLIT"},
-                write_page_checksum=True,
-            )
+        write_table(self.to_arrow(metadata), path)
 
     @staticmethod
     def from_parquet(path: str | os.PathLike[str]) -> "Hierarchy":
@@ -197,23 +195,11 @@ class Hierarchy:
         Raises:
             HierarchyError: the file is missing, damaged, of another kind, or fails `validate_table`.
         """
-        remedy = "segment the video again"
-        try:
-            # Not read_table: it takes folder names such as `run=1` for columns.
-            with pq.ParquetFile(path, page_checksum_verification=True) as file:
-                table = file.read()
-            table.validate(full=True)
-        except FileNotFoundError as error:
-            raise HierarchyError(f"{os.fspath(path)}: no such file; {remedy}") from error
-        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            detail = " ".join(str(error).split())
-            raise HierarchyError(
-                f"{os.fspath(path)}: not a readable Parquet file ({detail}); {remedy}"
-            ) from error
+        table = read_table(path)
         try:
             return Hierarchy.from_arrow(table)
         except HierarchyError as error:
-            raise HierarchyError(f"{os.fspath(path)}: {error}; {remedy}") from error
+            raise HierarchyError(f"{os.fspath(path)}: {error}; {REMEDY}") from error
 
     def _fail(self, level: int, event: int, what: str) -> NoReturn:
         raise HierarchyError(f"{self.video_id}, level {level}, event {event}: {what}")
@@ -223,15 +209,6 @@ class Hierarchy:
         events = self.levels[level]
         starts = np.array([event.start_s for event in events], dtype=np.float64)
         return starts, np.array([event.end_s for event in events], dtype=np.float64)
-
-    def _facts(self) -> dict[str, str]:
-        """Returns what `from_arrow` needs beside the rows."""
-        return {
-            _VERSION_KEY: SCHEMA_VERSION,
-            _DURATION_KEY: repr(float(self.duration_s)),
-            _SNIPPET_SIZE_KEY: repr(float(self.snippet_size)),
-            _SNIPPETS_KEY: str(int(self.snippets)),
-        }
 
     def _check_facts(self) -> None:
         for name in ("duration_s", "snippet_size"):
@@ -295,25 +272,6 @@ class Hierarchy:
                 self._fail(int(level[row]), int(event[row]), what)
 
 
-def events_schema(dim: int) -> pa.Schema:
-    """Returns the columns of the events table for representations of width `dim`."""
-    assert dim > 0, dim
-    return pa.schema(
-        [
-            ("video_id", pa.string()),
-            ("level", pa.int8()),
-            ("event", pa.int32()),
-            ("start_s", pa.float64()),
-            ("end_s", pa.float64()),
-            ("parent", pa.int32()),
-            ("children", pa.int32()),
-            ("mean_signal", pa.float32()),
-            ("boundary_signal", pa.float32()),
-            ("representation", pa.list_(pa.field("element", pa.float32()), dim)),
-        ]
-    )
-
-
 def validate_table(table: pa.Table) -> None:
     """Checks an events table of one video: columns, order, tiling, nesting, and every index in it.
 
@@ -351,74 +309,10 @@ def _snippets_before(times: np.ndarray, snippet_size: float, snippets: int) -> n
     return np.clip(np.where(on_grid, nearest, np.ceil(steps)), 0, snippets).astype(np.int64)
 
 
-def _representation_column(representations: Sequence[np.ndarray | None], dim: int) -> pa.Array:
-    """Packs vectors [dim] into a column, null where there is none."""
-    matrix = np.zeros((len(representations), dim), dtype=np.float32)
-    for row, vector in zip(matrix, representations, strict=True):
-        if vector is not None:
-            row[:] = vector
-    unknown = pa.array([vector is None for vector in representations])
-    kind = events_schema(dim).field("representation").type
-    return pa.FixedSizeListArray.from_arrays(pa.array(matrix.ravel()), type=kind, mask=unknown)
-
-
-def _representations(table: pa.Table) -> np.ndarray:
-    """Returns the representations of an events table, float32 [n, D], a row of NaN where there is none."""
-    column = table["representation"].combine_chunks()
-    matrix = np.full((len(column), column.type.list_size), np.nan, dtype=np.float32)
-    known = column.is_valid().to_numpy(zero_copy_only=False)
-    matrix[known] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, matrix.shape[1])
-    return matrix
-
-
-def _fill_representations(table: pa.Table) -> pa.Table:
-    """Returns the table with rows of NaN in place of null representations."""
-    matrix = _representations(table)
-    column = _representation_column(list(matrix), matrix.shape[1])
-    place = table.schema.get_field_index("representation")
-    return table.set_column(place, table.schema.field(place), column)
-
-
 def _read_events(table: pa.Table) -> tuple[list[Event], int]:
     """Returns the events of a table in its order, and D."""
-    matrix = _representations(table)
+    matrix = unpack_representations(table)
     vectors = [None if np.isnan(vector).all() else vector for vector in matrix]
     names = ("start_s", "end_s", "mean_signal", "boundary_signal")
     columns = (table[name].to_pylist() for name in names)
     return [Event(*values) for values in zip(*columns, vectors, strict=True)], matrix.shape[1]
-
-
-def _check_columns(table: pa.Table) -> None:
-    names = events_schema(1).names
-    if table.schema.names != names:
-        raise HierarchyError(f"no table of events: its columns are not {', '.join(names)}")
-    kind = table.schema.field("representation").type
-    dim = kind.list_size if pa.types.is_fixed_size_list(kind) else 0
-    for expected in events_schema(max(dim, 1)):
-        given = table.schema.field(expected.name).type
-        if given != expected.type:
-            raise HierarchyError(f"column {expected.name} is of type {given}, not {expected.type}")
-        if expected.name not in _NULLABLE and table[expected.name].null_count:
-            raise HierarchyError(f"column {expected.name} has an entry that is null")
-    videos = len(table["video_id"].unique())
-    if videos != 1:
-        raise HierarchyError(f"the table holds events of {videos} videos; give those of one")
-
-
-def _read_metadata(raw: Mapping[bytes, bytes]) -> tuple[tuple[float, float, int], dict[str, str]]:
-    """Splits a schema's metadata into (duration_s, snippet_size, snippets) and what else is stored in it."""
-    try:
-        entries = {key.decode(): value.decode() for key, value in raw.items()}
-        version = entries[_VERSION_KEY]
-        facts = (
-            float(entries[_DURATION_KEY]),
-            float(entries[_SNIPPET_SIZE_KEY]),
-            int(entries[_SNIPPETS_KEY]),
-        )
-    except KeyError as error:
-        raise HierarchyError(f"the schema's metadata lacks {error}") from error
-    except ValueError as error:
-        raise HierarchyError(f"the schema's metadata is damaged: {error}") from error
-    if version != SCHEMA_VERSION:
-        raise HierarchyError(f"{_VERSION_KEY} is {version}; this program reads {SCHEMA_VERSION}")
-    return facts, {key: value for key, value in entries.items() if key not in _OWN_KEYS}

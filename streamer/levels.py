@@ -40,7 +40,7 @@ class Levels(nn.Module):
     ) -> None:
         super().__init__()
         self.config = config
-        self.seed = seed
+        self.seed = int(seed)
         self.device = torch.device(device)
         self.dtype = dtype
         self._initialize = initialize
@@ -85,7 +85,7 @@ class Levels(nn.Module):
         index = len(self)
         assert index < self.config.max_levels, "the stack is full"
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self.seed * 1009 + index)
+            torch.default_generator.manual_seed(self.seed * 1009 + index)
             level = Level(self.config, index)
         if self._initialize is not None:
             self._initialize(level, index)

@@ -80,11 +80,11 @@ class BoundedTable(nn.Module):
     def bound(self, count: int) -> None:
         """Rescales those of the first `count` rows that are too long.
 
-        One row after the other, and each once: the bits must not depend on what else is looked up.
+        One row after the other, and each until it fits: the bits must depend neither on what else is looked
+        up nor on how often a row is bounded.
         """
         for row_D in self.weight[self.bounded : count]:
-            length = row_D.norm()
-            if length > 1:
+            while (length := row_D.norm()) > 1:  # in float32 rounding may leave a row a little too long
                 row_D.mul_(1 / (length + 1e-7))
         self.bounded = max(self.bounded, count)
 

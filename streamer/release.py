@@ -6,19 +6,23 @@ import argparse
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
 
 from streamer.checkpoint import load_content
-from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
-from streamer.errors import CheckpointError
+from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig, nearest, require
+from streamer.errors import CheckpointError, ConfigError
 from streamer.hierarchy import Hierarchy
 from streamer.streamer import Streamer
 
 _KEYS = {"model_args", "model_snippet_size", "num_layers", "weights"}
-_MODES = {"fixed": "fixed", "accum": "accumulate", "average": "average"}
+_MODES: dict[str, Literal["fixed", "accumulate", "average"]] = {
+    "fixed": "fixed",
+    "accum": "accumulate",
+    "average": "average",
+}
 
 
 def settings_to_config(settings: Mapping[str, Any], **known: Any) -> StreamerConfig:
@@ -35,7 +39,12 @@ def settings_to_config(settings: Mapping[str, Any], **known: Any) -> StreamerCon
         ConfigError: the settings make no valid configuration.
     """
     distance = settings.get("distance_mode", "similarity")
-    mode = _MODES[settings.get("demarcation_mode", "average")]
+    stored_mode = settings.get("demarcation_mode", "average")
+    require(
+        stored_mode in _MODES,
+        f"demarcation_mode must be one of {', '.join(_MODES)}, not {stored_mode}{nearest(str(stored_mode), [*_MODES])}",
+    )
+    mode = _MODES[stored_mode]
     if mode == "average":
         demarcation = DemarcationConfig(
             window_size=settings.get("window_size", 50),
@@ -43,7 +52,7 @@ def settings_to_config(settings: Mapping[str, Any], **known: Any) -> StreamerCon
             modifier=settings.get("modifier", 1.0),
         )
     else:
-        demarcation = DemarcationConfig(mode=mode, threshold=settings["loss_threshold"])
+        demarcation = DemarcationConfig(mode=mode, threshold=settings.get("loss_threshold"))
     learning = LearningConfig(
         lr=settings.get("lr", 1e-4),
         alpha=settings.get("alpha", 3),
@@ -88,7 +97,7 @@ def is_release_checkpoint(path: str | Path) -> bool:
     Raises:
         CheckpointError: it cannot be read.
     """
-    return _KEYS <= _load(path).keys()
+    return _load(path).keys() >= _KEYS
 
 
 def load_release_checkpoint(
@@ -108,22 +117,14 @@ def load_release_checkpoint(
     """
     content = _read(path)
     weights: dict[str, Tensor] = content["weights"]
-    num_levels = int(content["num_layers"])
-    stored = content["model_args"]
-    settings = dict(vars(stored)) if isinstance(stored, argparse.Namespace) else dict(stored)
-    config = settings_to_config(
-        {**settings, "init_layers": num_levels},
-        snippet_size=float(content["model_snippet_size"]),
-        **_sizes(path, weights),
-    )
-    model = Streamer(config, train=train, device=device)
+    model = Streamer(_config(path, content), train=train, device=device)
     expected = {
         release_name(index, name): parameter
         for index, level in enumerate(model.levels)
         for name, parameter in level.named_parameters()
     }
     if expected.keys() != weights.keys():
-        odd = sorted(expected.keys() ^ weights.keys())
+        odd = sorted(expected.keys() ^ weights.keys(), key=str)
         raise CheckpointError(
             f"{path}: {len(odd)} parameters are missing or unknown, the first is {odd[0]}: "
             "is this a checkpoint of the STREAMER release?"
@@ -145,27 +146,59 @@ def _load(path: str | Path) -> dict[str, Any]:
 
 
 def _read(path: str | Path) -> dict[str, Any]:
+    """The content of a release checkpoint, with `model_args` as a dictionary."""
     content = _load(path)
     if not content.keys() >= _KEYS:
         raise CheckpointError(
             f"{path}: not a checkpoint of the STREAMER release, which holds {', '.join(sorted(_KEYS))}; "
             "checkpoints of this project are read by streamer.load"
         )
-    return content
+    settings, weights = content["model_args"], content["weights"]
+    if isinstance(settings, argparse.Namespace):
+        settings = vars(settings)
+    if not isinstance(settings, dict) or not isinstance(weights, dict):
+        raise CheckpointError(f"{path}: `model_args` and `weights` of a release checkpoint are dictionaries")
+    if not all(isinstance(weight, Tensor) for weight in weights.values()):
+        raise CheckpointError(f"{path}: `weights` of a release checkpoint holds nothing but tensors")
+    return {**content, "model_args": settings}
 
 
-def _sizes(path: str | Path, weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """Fields of the configuration that follow from the shapes of level 0's parameters."""
+def _config(path: str | Path, content: Mapping[str, Any]) -> StreamerConfig:
+    """Sizes from the weights, everything else from the stored arguments."""
     try:
-        sizes: dict[str, Any] = {
-            "feature_dim": weights["f.pos_enc.weight"].shape[1],
-            "working_set_size": weights["f.pos_enc.weight"].shape[0],
-            "max_levels": weights["p.pos_enc.weight"].shape[0],
-        }
+        return settings_to_config(
+            {**content["model_args"], "init_layers": content["num_layers"]},
+            snippet_size=content["model_snippet_size"],
+            **_sizes(content["weights"]),
+        )
     except KeyError as error:
-        raise CheckpointError(f"{path}: has no parameter {error}: not a checkpoint of the STREAMER release") from error
+        raise CheckpointError(
+            f"{path}: has no parameter {error}: is this a checkpoint of the STREAMER release?"
+        ) from error
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: its settings make no model: {error}") from error
+
+
+def _sizes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    """Fields of the configuration that follow from the shapes of level 0's parameters.
+
+    Shapes that no model has give sizes that the parameters will not fit.
+    """
+    rows, dim = _first_two(weights["f.pos_enc.weight"])
+    sizes = {
+        "feature_dim": dim,
+        "working_set_size": rows,
+        "max_levels": _first_two(weights["p.pos_enc.weight"])[0],
+    }
     if "f.encoder.fc1.weight" not in weights:
         return {**sizes, "modality": "vectors"}
-    channels = tuple(weights[f"f.encoder.conv{index}.weight"].shape[0] for index in range(1, 5))
-    side = math.isqrt(weights["f.encoder.fc1.weight"].shape[1] // channels[-1])
+    channels = tuple(_first_two(weights[f"f.encoder.conv{index}.weight"])[0] for index in range(1, 5))
+    features = _first_two(weights["f.encoder.fc1.weight"])[1]
+    side = math.isqrt(features // max(channels[-1], 1))
     return {**sizes, "modality": "frames", "channels": channels, "frame_size": 16 * side}
+
+
+def _first_two(weight: Tensor) -> tuple[int, int]:
+    """The first two sizes of a tensor; 0 for those that it lacks."""
+    first, second = (*weight.shape, 0, 0)[:2]
+    return first, second

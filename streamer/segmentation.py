@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 
-from streamer.errors import CheckpointError, TruncatedVideoError, VideoError
+from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
 from streamer.lane import Signal
 from streamer.sources import Decoder, is_vectors, open_source, path_of
@@ -26,6 +26,7 @@ def segment(
         VideoError: the recording cannot be read, or breaks in the middle. One that merely ends early gives
             the hierarchy up to there and a warning.
         CheckpointError: the model takes vectors and the recording is a video, or the other way round.
+        ConfigError: the model takes vectors of another width.
     """
     name = video_id or path_of(uri).stem
     hierarchy, _, warning = segment_recording(uri, model, video_id=name, decoder=decoder)
@@ -68,6 +69,8 @@ def segment_recording(
                 signals += model.observe(snippet)
         except TruncatedVideoError as error:
             warning = error.reason
+        except ConfigError as error:
+            raise ConfigError(f"{uri}: {error}") from error
         if model.lane.index == 0:
             raise VideoError(uri, warning or "holds no snippet")
         return model.end_video(source.duration_s, video_id), signals, warning

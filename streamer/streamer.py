@@ -165,18 +165,19 @@ class Streamer:
 
     def _prepare(self, snippet: np.ndarray | Tensor) -> Tensor:
         """Checks one snippet and brings it to the model's device, type and range."""
-        # Decoded snippets are read-only views of shared memory, which tensors must not share.
-        x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet
+        # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only views.
+        x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet.detach().clone()
         config = self.config
+        size = config.frame_size
         if config.modality == "vectors":
-            expected, shape = f"[{config.feature_dim}]", (config.feature_dim,)
+            kind, shape = "", (config.feature_dim,)
         elif x.dtype == torch.uint8:
-            expected, shape = "uint8 [{0}, {0}, 3]".format(config.frame_size), (config.frame_size,) * 2 + (3,)
+            kind, shape = "uint8 ", (size, size, 3)
         else:
-            expected, shape = "[3, {0}, {0}]".format(config.frame_size), (3,) + (config.frame_size,) * 2
+            kind, shape = "", (3, size, size)
         if tuple(x.shape) != shape:
             raise ConfigError(
-                f"the model takes {config.modality} {expected}, not {list(x.shape)}: change the input, "
+                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the input, "
                 "or model.modality, model.feature_dim or model.frame_size"
             )
         if x.dtype == torch.uint8 and config.modality == "frames":

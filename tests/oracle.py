@@ -3,12 +3,15 @@
 A case file holds settings and what the release computed in float64: signals, boundaries, counters and
 gradient norms at every optimiser step, sums and norms of the final parameters. Parameters and streams
 follow from names and seeds (`oracle_cases/fill.py`).
+
+Exit codes: 0 all cases agree, 1 one disagrees, 2 a file is no case.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +20,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from streamer.config import StreamerConfig
+from streamer.errors import StreamerError
 from streamer.modules import Level
 from streamer.release import release_boundaries, release_name, settings_to_config
 from streamer.streamer import Streamer
@@ -24,6 +29,18 @@ from tests.oracle_cases import fill
 
 VALUE_TOLERANCE = 1e-8
 NORM_TOLERANCE = 1e-6
+ENTRIES = {
+    "case": dict,
+    "num_layers": int,
+    "hierarchy": list,
+    "signal": list,
+    "optimizer_steps": list,
+    "final": dict,
+}
+
+
+class CaseError(StreamerError):
+    """A file that holds no recorded case."""
 
 
 @dataclass
@@ -92,23 +109,33 @@ def fill_level(level: Level, index: int) -> None:
         parameter.data = value
 
 
-def stream(case: dict[str, Any]) -> Tensor:
+def stream(config: StreamerConfig, n: int, seed: int) -> Tensor:
     """The snippets of a case, `[n, D]` or `[n, 3, 128, 128]`."""
-    kind, n, seed = (case["stream"][key] for key in ("kind", "n", "seed"))
-    return fill.images(n, 128, seed) if kind == "images" else fill.vectors(n, case["args"]["feature_dim"], seed)
+    if config.modality == "frames":
+        return fill.images(n, config.frame_size, seed)
+    return fill.vectors(n, config.feature_dim, seed)
+
+
+def make_model(case: dict[str, Any]) -> Streamer:
+    """The model with a case's settings, of which any may be left to the release's default.
+
+    Settings stand in `args`, and for the optimiser in `optim`; where `optim` is null there is no training.
+    """
+    optim = case.get("optim", {})
+    modality = "frames" if case["stream"]["kind"] == "images" else "vectors"
+    settings = {"lr": 1e-3, **(optim or {}), **case.get("args", {})}
+    train = case.get("train", True) and optim is not None and settings.get("optimize", True)
+    config = settings_to_config(settings, modality=modality)
+    return Streamer(config, train=train, dtype=torch.float64, initialize=fill_level)
 
 
 def run(case: dict[str, Any]) -> Recording:
     """Runs this project's model on a case's stream."""
-    train = case.get("train", True)
-    modality = "frames" if case["stream"]["kind"] == "images" else "vectors"
-    settings = {"lr": 1e-3, **case["args"], **(case["optim"] or {})}
-    config = settings_to_config(settings, modality=modality)
-    model = Streamer(config, train=train, dtype=torch.float64, initialize=fill_level)
+    model = make_model(case)
     recorder = StepRecorder(model)
-    ends = set(case.get("reset_at", []))
+    ends = set(case.get("reset_at") or [])
     signals, hierarchy = [], []
-    snippets = stream(case)
+    snippets = stream(model.config, case["stream"]["n"], case["stream"]["seed"])
     for index, snippet in enumerate(snippets):
         recorder.base_step = index
         signals += [(index, s.level, s.value, s.boundary) for s in model.observe(snippet)]
@@ -123,8 +150,9 @@ def run(case: dict[str, Any]) -> Recording:
 
 
 def relative(got: float, expected: float, scale: float = 0.0) -> float:
-    """Deviation relative to the larger of |expected| and `scale`."""
-    return abs(got - expected) / max(abs(expected), scale, 1e-12)
+    """Deviation relative to the larger of |expected| and `scale`; infinite where either is no number."""
+    deviation = abs(got - expected) / max(abs(expected), scale, 1e-12)
+    return math.inf if math.isnan(deviation) else deviation
 
 
 def compare(recorded: dict[str, Any], got: Recording) -> Deviations:
@@ -162,31 +190,80 @@ def _compare_steps(expected: list[dict[str, Any]], got: list[dict[str, Any]], de
         return
     for step, own in zip(expected, got, strict=True):
         for kind, counters in step["counters"].items():
-            by_level = [counters[str(level)] for level in range(len(own["counters"][kind]))]
-            if by_level != own["counters"][kind]:
+            own_counters = {str(level): count for level, count in enumerate(own["counters"][kind])}
+            levels = {**counters, **own_counters}
+            if any(counters.get(level, 0) != own_counters.get(level, 0) for level in levels):
                 deviations.mismatches.append(f"other counters {kind} at snippet {step['step']}")
-        for name, norm in step["norms"].items():
-            deviation = relative(own["norms"].get(name, 0.0), norm, 1e-9)
+        for name in {**step["norms"], **own["norms"]}:
+            deviation = relative(own["norms"].get(name, 0.0), step["norms"].get(name, 0.0), 1e-9)
             deviations.gradient_norms = max(deviations.gradient_norms, deviation)
 
 
+def read_case(path: Path) -> dict[str, Any]:
+    """A case file's content.
+
+    Raises:
+        CaseError: it holds no recorded case.
+    """
+    try:
+        content = json.loads(path.read_text())
+    except OSError as error:
+        raise CaseError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise CaseError(f"{path}: not a recorded case: no JSON ({error})") from error
+    for entry, kind in ENTRIES.items():
+        if not isinstance(content, dict) or not isinstance(content.get(entry), kind):
+            raise CaseError(f"{path}: not a recorded case: it has no `{entry}`")
+    given = content["case"].get("stream")
+    if not isinstance(given, dict) or given.keys() < {"kind", "n", "seed"}:
+        raise CaseError(f"{path}: not a recorded case: its `case.stream` has no kind, n and seed")
+    return content
+
+
+def check(path: Path) -> Deviations:
+    """Runs one case file and compares.
+
+    Raises:
+        CaseError: it holds no recorded case, or settings that make no model.
+    """
+    recorded = read_case(path)
+    try:
+        return compare(recorded, run(recorded["case"]))
+    except StreamerError as error:
+        raise CaseError(f"{path}: its settings make no model: {error}") from error
+    except (LookupError, TypeError, ValueError) as error:
+        raise CaseError(f"{path}: not a recorded case: {type(error).__name__} {error}") from error
+
+
+def describe(path: Path, deviations: Deviations) -> str:
+    """One line per case."""
+    return (
+        f"{path.stem:32s} {'agrees' if deviations.agrees else 'DISAGREES':9s}"
+        f"  signals {deviations.signals:.1e}  gradient norms {deviations.gradient_norms:.1e}"
+        f"  parameters {deviations.parameters:.1e}"
+        f"  boundaries {'agree' if deviations.boundaries_agree else 'DISAGREE'}"
+        + "".join(f"  [{mismatch}]" for mismatch in deviations.mismatches[:3])
+    )
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Compares every case file named; returns 1 where one disagrees."""
-    parser = argparse.ArgumentParser(prog="python -m tests.oracle", description=__doc__)
+    """Compares every case file named; returns 1 where one disagrees, 2 where one is no case."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.oracle", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recorded cases (JSON)")
-    agree = True
+    code = 0
     for path in parser.parse_args(arguments).files:
-        recorded = json.loads(path.read_text())
-        deviations = compare(recorded, run(recorded["case"]))
-        agree &= deviations.agrees
-        print(
-            f"{path.stem:32s} {'agrees' if deviations.agrees else 'DISAGREES':9s}"
-            f"  signals {deviations.signals:.1e}  gradient norms {deviations.gradient_norms:.1e}"
-            f"  parameters {deviations.parameters:.1e}"
-            f"  boundaries {'agree' if deviations.boundaries_agree else 'DISAGREE'}"
-            + "".join(f"  [{mismatch}]" for mismatch in deviations.mismatches[:3])
-        )
-    return 0 if agree else 1
+        try:
+            deviations = check(path)
+        except CaseError as error:
+            print(error, file=sys.stderr)
+            code = 2
+            continue
+        print(describe(path, deviations), flush=True)
+        if not deviations.agrees:
+            code = max(code, 1)
+    return code
 
 
 if __name__ == "__main__":

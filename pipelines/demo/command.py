@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 
@@ -27,19 +26,20 @@ def demo(config: DemoConfig, console: Console) -> int:
     out = Path(config.out).absolute()
     run = RunFolder(out / "run")
     _remove_earlier(run)
-    console.print(f"rendering videos with known events into {out / 'corpus'}", highlight=False, soft_wrap=True)
+    corpus = out / "corpus"
+    console.print(f"rendering videos with known events into {corpus}", highlight=False, soft_wrap=True)
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("rendering", total=None)
         render_corpus(
-            out / "corpus",
+            corpus,
             seed=config.seed,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
     return train(
         TrainConfig(
-            inputs=[str(out / "corpus" / "videos")],
+            inputs=[str(corpus / "videos")],
             out=str(run.root),
-            truth=str(out / "corpus" / "truth.csv"),
+            truth=str(corpus / "truth.csv"),
             workers=config.workers,
             seed=config.seed,
         ),
@@ -53,5 +53,5 @@ def _remove_earlier(run: RunFolder) -> None:
         return
     inputs = run.read_run()["config"].get("inputs", [])
     if inputs != [str(run.root.parent / "corpus" / "videos")]:
-        raise RunFolderError(f"{run.root}: holds a run that is no demo ({json.dumps(inputs)}): choose another --out")
+        raise RunFolderError(f"{run.root}: holds a run that is no demo: choose another --out")
     shutil.rmtree(run.root)

@@ -153,7 +153,7 @@ class SnippetReader(ABC):
         self.duration_s = max(0.0, end_s - self.grid.start_s)
         frame_s = last.span.end_s - last.span.start_s if last else 0.0
         if ends_early(self.info, end_s, frame_s, self._others_end_s()):
-            reason = f"replace it or fetch it again, it declares {self.info.duration_s:.2f} s but ends"
+            reason = f"ends early, it declares {self.info.duration_s:.2f} s; replace it or fetch it again"
             raise TruncatedVideoError(self.uri, reason, end_s)
 
     def _failure(self, damage: BrokenStreamError, time_s: float | None) -> VideoError:
@@ -161,6 +161,6 @@ class SnippetReader(ABC):
         self.duration_s = max(0.0, (time_s or 0.0) - self.grid.start_s)
         if damage.last:
             return TruncatedVideoError(
-                self.uri, f"replace it or fetch it again, it breaks off ({damage.reason})", time_s
+                self.uri, f"breaks off ({damage.reason}); replace it or fetch it again", time_s
             )
-        return VideoError(self.uri, f"replace or re-encode it, decoding breaks ({damage.reason})", time_s)
+        return VideoError(self.uri, f"decoding breaks ({damage.reason}); replace or re-encode it", time_s)

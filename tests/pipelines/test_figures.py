@@ -1,6 +1,7 @@
 """What the figures of a video show, and that nothing from outside can break them."""
 
 import warnings
+from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -50,7 +51,7 @@ def make_signals(values):
 
 
 def boxes(figure, name):
-    """(start, end, top) of every box of a strip, to the nearest pixel of 1200."""
+    """(start, end, top) of every box of a strip."""
     (axes,) = figure.axes
     (strip,) = [c for c in axes.collections if isinstance(c, PolyCollection) and c.get_label() == name]
     extents = [path.get_extents() for path in strip.get_paths()]
@@ -61,6 +62,12 @@ def lines(axes, name):
     """Times of the vertical lines of that name."""
     drawn = [c for c in axes.collections if isinstance(c, LineCollection) and c.get_label() == name]
     return [segment[0][0] for collection in drawn for segment in collection.get_segments()]
+
+
+def curve(axes):
+    """(time, signal) of every point of the drawn signal."""
+    (line,) = axes.lines
+    return np.asarray(line.get_xydata())
 
 
 def texts(figure):
@@ -78,12 +85,12 @@ def test_every_event_of_every_level_has_a_box_at_its_time():
     figure = timeline_figure(hierarchy, {})
     for level in range(3):
         drawn = [(start, end) for start, end, _ in boxes(figure, f"level {level}")]
-        assert drawn == pytest.approx(hierarchy.segments(level), abs=20 / 1000)
+        np.testing.assert_allclose(drawn, hierarchy.segments(level), atol=20 / 1000)
 
 
 def test_events_are_parted_by_a_gap():
     drawn = boxes(timeline_figure(make_hierarchy(), {}), "level 0")
-    assert all(end < following for (_, end, _), (following, _, _) in zip(drawn, drawn[1:], strict=False))
+    assert all(end < following for (_, end, _), (following, _, _) in pairwise(drawn))
 
 
 def test_coarse_levels_are_above_fine_ones_and_the_truth_above_all():
@@ -166,7 +173,7 @@ def test_texts_from_outside_are_drawn_as_they_are(tmp_path, text):
         warnings.simplefilter("error")
         timeline = timeline_figure(hierarchy, truth)
         save(timeline, tmp_path / "timeline.png")
-        signal = signal_figure(hierarchy, signals, truth, signal_name=text)
+        signal = signal_figure(hierarchy, signals, truth, signal_name="error")
         save(signal, tmp_path / "signal.png")
     drawn = [*timeline.axes[0].texts, *timeline.texts, *signal.legends[0].get_texts()]
     assert not any(item.get_parse_math() for item in drawn)
@@ -187,8 +194,8 @@ def test_signals_are_drawn_in_the_panel_of_their_level():
     figure = signal_figure(make_hierarchy(), signals, TRUTH, signal_name="similarity")
     top, middle, bottom = figure.axes
     assert not top.lines
-    np.testing.assert_allclose(middle.lines[0].get_xydata(), [[1.0, 0.7]], rtol=1e-6)
-    np.testing.assert_allclose(bottom.lines[0].get_xydata(), [[0.5, 0.9], [1.0, 0.4], [1.5, 0.8]], rtol=1e-6)
+    np.testing.assert_allclose(curve(middle), [[1.0, 0.7]], rtol=1e-6)
+    np.testing.assert_allclose(curve(bottom), [[0.5, 0.9], [1.0, 0.4], [1.5, 0.8]], rtol=1e-6)
     assert [axes.get_ylabel() for axes in figure.axes] == ["similarity"] * 3
     assert all(axes.get_xlim() == (0, 20) for axes in figure.axes)
 
@@ -208,7 +215,7 @@ def test_panels_show_found_and_annotated_boundaries():
 def test_values_that_are_not_finite_are_left_out(tmp_path):
     values = [(0, 0.5, float("nan"), False), (0, 1.0, float("inf"), False), (0, 1.5, 0.5, False)]
     figure = signal_figure(make_hierarchy([[0]]), make_signals(values), {}, signal_name="error")
-    assert figure.axes[0].lines[0].get_xydata().tolist() == [[1.5, 0.5]]
+    assert curve(figure.axes[0]).tolist() == [[1.5, 0.5]]
     save(figure, tmp_path / "signal.png")
 
 
@@ -221,9 +228,9 @@ def test_long_signals_are_condensed_without_losing_their_extremes():
     signals = pa.Table.from_arrays(arrays, schema=SIGNALS_SCHEMA)
     figure = signal_figure(make_hierarchy([[0]], 10_000.0), signals, {}, signal_name="error")
     (axes,) = figure.axes
-    assert len(axes.lines[0].get_xdata()) < 1400
+    assert len(curve(axes)) < 1400
     (band,) = [c for c in axes.collections if isinstance(c, PolyCollection)]
-    corners = band.get_paths()[0].vertices
+    corners = np.asarray(band.get_paths()[0].vertices)
     assert corners[corners[:, 1].argmin()] == pytest.approx([3500, 0], abs=10)
     assert corners[corners[:, 1].argmax()] == pytest.approx([6500.5, 1], abs=10)
 
@@ -241,7 +248,7 @@ def test_rows_are_as_many_as_events_at_one_time_up_to_a_limit(events):
     assert len(set(rows)) == min(crowd, 6)
     if crowd <= 6:
         placed = sorted((row, start, end) for row, (start, end, _) in zip(rows, events, strict=True))
-        for (row, _, end), (other, start, _) in zip(placed, placed[1:], strict=False):
+        for (row, _, end), (other, start, _) in pairwise(placed):
             assert row != other or end <= start
 
 

@@ -11,7 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from streamer.errors import HierarchyError
-from streamer.hierarchy import Event, Hierarchy, close_levels, events_schema, validate_table
+from streamer.events_table import events_schema
+from streamer.hierarchy import Event, Hierarchy, close_levels, validate_table
 
 IN_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -27,6 +28,11 @@ def small() -> Hierarchy:
     return Hierarchy("P01/a", 5.0, 0.5, levels, snippets=10, metadata={"streamer.model": "m"})
 
 
+def segments(starts: list[float], duration_s: float) -> list[tuple[float, float]]:
+    """The events that start at the given times, the last of them up to the end of the video."""
+    return list(zip(starts, [*starts[1:], duration_s], strict=True))
+
+
 def replace_event(hierarchy: Hierarchy, level: int, event: int, **changes) -> Hierarchy:
     levels = [list(events) for events in hierarchy.levels]
     levels[level][event] = dataclasses.replace(levels[level][event], **changes)
@@ -40,15 +46,14 @@ def hierarchies(draw) -> Hierarchy:
     snippets = draw(st.integers(1, 60))
     duration = (snippets - 1 + draw(st.floats(0.1, 1.0))) * snippet_size
     dim = draw(st.integers(1, 3))
-    cuts = draw(st.sets(st.integers(1, max(1, snippets - 1)), max_size=20))
+    cuts = draw(st.sets(st.integers(1, snippets - 1), max_size=20)) if snippets > 1 else set()
     signals = st.none() | st.floats(width=32, allow_nan=False)
     vectors = st.none() | st.lists(st.floats(-1, 1, width=32), min_size=dim, max_size=dim)
     levels = []
     for _ in range(draw(st.integers(1, 4))):
         starts = [0.0, *(cut * snippet_size for cut in sorted(cuts))]
-        [segments] = close_levels([starts], duration)
         events = []
-        for start, end in segments:
+        for start, end in segments(starts, duration):
             vector = draw(vectors)
             representation = None if vector is None else np.array(vector, np.float32)
             events.append(Event(start, end, draw(signals), draw(signals), representation))
@@ -315,9 +320,9 @@ def test_levels_are_closed_at_the_end_of_the_video(starts, duration, expected):
 @pytest.mark.parametrize("snippet_size", [0.1, 0.3, 1 / 3, 1 / 30, 0.5])
 def test_snippets_are_counted_on_the_grid_in_spite_of_rounding(snippet_size):
     snippets = 5000
-    levels = close_levels([[k * snippet_size for k in range(snippets)]], snippets * snippet_size)
-    events = [Event(start, end) for start, end in levels[0]]
-    table = Hierarchy("a", snippets * snippet_size, snippet_size, [events], snippets, dim=1).to_arrow()
+    duration = snippets * snippet_size
+    events = [Event(*times) for times in segments([k * snippet_size for k in range(snippets)], duration)]
+    table = Hierarchy("a", duration, snippet_size, [events], snippets, dim=1).to_arrow()
     assert set(table["children"].to_pylist()) == {1}
     off_grid = [Event(0.0, 0.75), Event(0.75, 0.9), Event(0.9, 2.0)]
     assert Hierarchy("a", 2.0, 0.5, [off_grid], 4, dim=1).to_arrow()["children"].to_pylist() == [2, 0, 2]

@@ -1,0 +1,1 @@
+"""What this software costs: CPU seconds, wall time and memory of its parts."""
