@@ -14,10 +14,11 @@ from streamer.errors import StreamerError
 
 TITLES = {
     "model": "Model: one thread, all levels from the start",
-    "decoding": f"Decoding: {decoding.FRAME_SIZE} x {decoding.FRAME_SIZE} pixels every {decoding.SNIPPET_S} s",
+    "decoding": f"Decoding: {decoding.FRAME_SIZE} pixels squared, every {decoding.SNIPPET_S} s",
     "barrier": f"Barriers: {barrier.WORKERS} workers of the small model, gloo on the loopback",
     "memory": "Memory of a worker: the small model learns on one recording",
 }
+FILE_COLUMNS = 120  # width of tables where there is no terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,7 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"{', '.join(sorted(unknown))}: no such part; take some of {', '.join(TITLES)}")
     if options.repetitions < 1:
         parser.error(f"--repetitions must be at least 1, not {options.repetitions}")
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
     results: dict[str, Any] = {"machine": report.machine()}
     try:
         for part in options.parts or TITLES:

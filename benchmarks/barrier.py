@@ -7,11 +7,11 @@ import socket
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.distributed as dist
@@ -29,7 +29,34 @@ CALLS = 200
 GATHERS = 20
 
 
-def replica(rank: int, store: str, config: StreamerConfig, repetitions: int) -> dict[str, Any]:
+class Cost(NamedTuple):
+    """Seconds that something took one worker, and how many of them it computed."""
+
+    wall_s: float
+    cpu_s: float
+
+
+class Replica(NamedTuple):
+    """What one worker measured.
+
+    Attributes:
+        alone: a snippet, while the other worker computes too but they never meet.
+        together: a snippet with the barrier after it.
+        counts: a sum over workers of the numbers that every barrier sums.
+        gradients: a sum over workers of all gradients, as before an optimiser step.
+        steps: optimiser steps in a repetition.
+        parameters: numbers in the gradients.
+    """
+
+    alone: Cost
+    together: Cost
+    counts: Cost
+    gradients: Cost
+    steps: int
+    parameters: int
+
+
+def replica(rank: int, store: str, config: StreamerConfig, repetitions: int) -> Replica:
     """One of the workers; all of them measure at the same time."""
     torch.set_num_threads(1)
     names = [name for _, name in socket.if_nameindex()]
@@ -45,24 +72,22 @@ def replica(rank: int, store: str, config: StreamerConfig, repetitions: int) -> 
     replicas = DistributedReplicas(torch.device("cpu"))
     counts = torch.zeros(COUNTS, dtype=torch.float64)
     alone, together, summed, gathered = [], [], [], []
-    steps = 0
+    steps = size = 0
     for _ in range(repetitions):
         single = Streamer(config)
         dist.barrier()
-        alone.append(_seconds(lambda model=single: observe(model, snippets)) / SNIPPETS)
+        alone.append(_cost(lambda model=single: observe(model, snippets), SNIPPETS))
         joint = Streamer(config, replicas=replicas)
         dist.barrier()
-        together.append(_seconds(lambda model=joint: observe(model, snippets)) / SNIPPETS)
+        together.append(_cost(lambda model=joint: observe(model, snippets), SNIPPETS))
         assert joint.learner is not None
         steps = joint.learner.steps
+        size = sum(parameter.numel() for parameter in joint.levels.parameters())
         dist.barrier()
-        summed += [_seconds(lambda: replicas.sum_(counts)) for _ in range(CALLS)]
-        gathered += [_seconds(joint.gather) for _ in range(GATHERS)]
+        summed.append(_cost(lambda: [replicas.sum_(counts) for _ in range(CALLS)], CALLS))
+        gathered.append(_cost(lambda model=joint: [model.gather() for _ in range(GATHERS)], GATHERS))
     dist.destroy_process_group()
-    medians = (statistics.median(values) for values in (alone, together, summed, gathered))
-    size = sum(parameter.numel() for parameter in joint.levels.parameters())
-    names = ("alone_s", "together_s", "counts_s", "gradients_s")
-    return {**dict(zip(names, medians, strict=True)), "steps": steps, "parameters": size}
+    return Replica(_median(alone), _median(together), _median(summed), _median(gathered), steps, size)
 
 
 def run(repetitions: int) -> list[dict[str, Any]]:
@@ -71,31 +96,36 @@ def run(repetitions: int) -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as folder:
         store = str(Path(folder) / "store")
 
-        def start(pool: ProcessPoolExecutor) -> list[dict[str, Any]]:
+        def start(pool: ProcessPoolExecutor) -> list[Replica]:
             workers = [pool.submit(replica, rank, store, config, repetitions) for rank in range(WORKERS)]
             return [worker.result() for worker in workers]
 
         first = in_children(WORKERS, start)[0]
-    snippet = first["alone_s"]
-    per_step = SNIPPETS / first["steps"]
     rows = {
-        "snippet, workers apart": (snippet, 1),
-        "snippet, barrier after each": (first["together_s"], 1),
-        f"sum of {COUNTS} counts": (first["counts_s"], 1),
-        f"sum of the gradients ({first['parameters'] / 1e6:.1f} M)": (first["gradients_s"], 1 / per_step),
+        "snippet, workers apart": (first.alone, 1.0),
+        "snippet, barrier after each": (first.together, 1.0),
+        f"sum of {COUNTS} counts": (first.counts, 1.0),
+        f"sum of {first.parameters / 1e6:.1f} M gradients": (first.gradients, first.steps / SNIPPETS),
     }
     return [
         {
             "what": name,
-            "ms": 1000 * seconds,
+            "wall ms": 1000 * cost.wall_s,
+            "CPU ms": 1000 * cost.cpu_s,
             "times per snippet": often,
-            "of a snippet's time": seconds * often / snippet,
+            "wall / snippet's wall": cost.wall_s * often / first.alone.wall_s,
+            "CPU / snippet's CPU": cost.cpu_s * often / first.alone.cpu_s,
         }
-        for name, (seconds, often) in rows.items()
+        for name, (cost, often) in rows.items()
     ]
 
 
-def _seconds(work: Callable[[], object]) -> float:
-    started = time.perf_counter()
+def _cost(work: Callable[[], object], times: int) -> Cost:
+    """Cost of one of the `times` things that `work` does."""
+    started, used = time.perf_counter(), time.process_time()
     work()
-    return time.perf_counter() - started
+    return Cost((time.perf_counter() - started) / times, (time.process_time() - used) / times)
+
+
+def _median(costs: Sequence[Cost]) -> Cost:
+    return Cost(*(statistics.median(values) for values in zip(*costs, strict=True)))

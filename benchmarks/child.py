@@ -40,19 +40,20 @@ def in_children(count: int, use: Callable[[ProcessPoolExecutor], R]) -> R:
 
 
 def peak_mib() -> float:
-    """Largest resident memory of this process so far.
-
-    On Linux a process starts with the peak of the one that started it; the parent imports no more than its
-    children do, so that theirs is above it.
-    """
+    """Largest resident memory of this process so far."""
+    if sys.platform == "linux":
+        # Not ru_maxrss: there it includes the peak of the process that started this one.
+        return _status_mib("VmHWM")
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak / MIB if sys.platform == "darwin" else peak / 1024
 
 
 def resident() -> Resident:
     """Resident memory of this process now; Linux only."""
+    return Resident(_status_mib("RssAnon", "RssShmem"), _status_mib("RssFile"))
+
+
+def _status_mib(*names: str) -> float:
+    """Sum of entries of this process's status, which the kernel gives in KiB."""
     entries = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    anonymous, shared, file = (
-        int(entries[name].split()[0]) / 1024 for name in ("RssAnon", "RssShmem", "RssFile")
-    )
-    return Resident(anonymous + shared, file)
+    return sum(int(entries[name].split()[0]) for name in names) / 1024

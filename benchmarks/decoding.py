@@ -43,11 +43,11 @@ def measure(name: str, uri: str, decoder: Decoder, repetitions: int) -> dict[str
         "decoder": decoder,
         "snippets": count,
         "snippets/CPU s": count / median if median else None,
-        "video s/CPU s": count * SNIPPET_S / median if median else None,
+        "times real time": count * SNIPPET_S / median if median else None,
         "spread": spread(cpu),
-        "first snippet, s": statistics.median(first) if first else None,
+        "first s": statistics.median(first) if first else None,
         "peak MiB": peak_mib(),
-        "without video": before_mib,
+        "before MiB": before_mib,
         "fault": reason,
         "cpu_s": cpu,
         "wall_s": wall,
@@ -72,9 +72,9 @@ def _compare(name: str, path: Path, repetitions: int) -> list[dict[str, Any]]:
     default = rows[0]["snippets/CPU s"]
     for row in rows:
         speed = row["snippets/CPU s"]
-        row["relative to pyav"] = speed / default if speed and default else None
+        row["to pyav"] = speed / default if speed and default else None
     return rows
 
 
 def _clip(path: Path, seconds: float, height: int, width: int) -> Path:
-    return encode(path, seconds=seconds, rate=RATE, height=height, width=width, scene_s=2.5)
+    return in_child(encode, path, seconds=seconds, rate=RATE, height=height, width=width, scene_s=2.5)

@@ -56,9 +56,9 @@ class WeighingStore(HierarchyStore):
         events = [event for level in hierarchy.levels for event in level]
         self.kept = {
             "signals": len(signals),
-            "signals, MiB": retained_mib(list(signals)),
+            "signals MiB": retained_mib(list(signals)),
             "events": len(events),
-            "events, MiB": retained_mib(events),
+            "events MiB": retained_mib(events),
         }
 
 
@@ -91,8 +91,8 @@ def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
         "minutes": round(last.snippets * config.snippet_size / 60),
         "snippets": last.snippets,
         "peak MiB": store.peak_mib,
-        "own MiB, first": own[0],
-        "own MiB, last": own[-1],
+        f"own MiB at {SAMPLE_MINUTES} min": own[0],
+        "own MiB at end": own[-1],
         **store.kept,
         "own_mib": own,
         "file_mib": [sample.file_mib for sample in samples],

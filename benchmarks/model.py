@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,6 +20,7 @@ from streamer.config import StreamerConfig
 from streamer.streamer import Streamer
 
 SCENE_SNIPPETS = 12
+WARM_UP = 2  # snippets that are not counted
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,22 @@ class Case:
     name: str
     config: StreamerConfig
     snippets: int
+
+
+class Repetition(NamedTuple):
+    """What one run of a model took.
+
+    Attributes:
+        wall_s: seconds per snippet.
+        cpu_s: CPU seconds per snippet.
+        step_s: CPU seconds of one more optimiser step after the last snippet; 0 without learning.
+        parameters: of the model.
+    """
+
+    wall_s: float
+    cpu_s: float
+    step_s: float
+    parameters: int
 
 
 def small_model() -> StreamerConfig:
@@ -70,33 +88,38 @@ def measure(case: Case, train: bool, repetitions: int) -> dict[str, Any]:
     torch.set_num_threads(1)
     snippets = material(case.config, case.snippets)
     before_mib = peak_mib()
-    wall, cpu, step = [], [], []
-    parameters = 0
-    for _ in range(repetitions):
-        model = Streamer(case.config, train=train)
-        parameters = sum(parameter.numel() for parameter in model.levels.parameters())
-        observe(model, snippets[:2])
-        started, used = time.perf_counter(), time.process_time()
-        observe(model, snippets[2:])
-        wall.append((time.perf_counter() - started) / (len(snippets) - 2))
-        cpu.append((time.process_time() - used) / (len(snippets) - 2))
-        if model.learner is not None:
-            started = time.perf_counter()
-            model.learner.step()
-            step.append(time.perf_counter() - started)
+    runs = [once(case.config, train, snippets) for _ in range(repetitions)]
+    cpu = [run.cpu_s for run in runs]
     return {
         "model": case.name,
         "mode": "training" if train else "inference",
-        "parameters, M": parameters / 1e6,
-        "snippets/s": 1 / statistics.median(wall),
+        "M parameters": runs[0].parameters / 1e6,
+        "snippets/s": 1 / statistics.median(run.wall_s for run in runs),
         "CPU s/snippet": statistics.median(cpu),
         "spread": spread(cpu),
-        "optimiser step, s": statistics.median(step) if step else None,
+        "step s": statistics.median(run.step_s for run in runs) if train else None,
         "peak MiB": peak_mib(),
-        "without model": before_mib,
-        "wall_s": wall,
+        "before MiB": before_mib,
+        "wall_s": [run.wall_s for run in runs],
         "cpu_s": cpu,
     }
+
+
+def once(config: StreamerConfig, train: bool, snippets: Sequence[np.ndarray]) -> Repetition:
+    """Runs a fresh model, whose memory is free again afterwards."""
+    gc.collect()  # the model before: it has references to itself
+    model = Streamer(config, train=train)
+    observe(model, snippets[:WARM_UP])
+    started, used = time.perf_counter(), time.process_time()
+    observe(model, snippets[WARM_UP:])
+    measured = len(snippets) - WARM_UP
+    wall_s, cpu_s = (time.perf_counter() - started) / measured, (time.process_time() - used) / measured
+    step_s = 0.0
+    if model.learner is not None:
+        used = time.process_time()
+        model.learner.step()
+        step_s = time.process_time() - used
+    return Repetition(wall_s, cpu_s, step_s, sum(p.numel() for p in model.levels.parameters()))
 
 
 def material(config: StreamerConfig, count: int) -> list[np.ndarray]:
@@ -119,5 +142,5 @@ def run(repetitions: int) -> list[dict[str, Any]]:
     for case in cases():
         results = [in_child(measure, case, train, repetitions) for train in (True, False)]
         training, inference = (result["CPU s/snippet"] for result in results)
-        rows += [{**result, "training/inference": training / inference} for result in results]
+        rows += [{**result, "to inference": training / inference} for result in results]
     return rows

@@ -29,9 +29,10 @@ def spread(values: Sequence[float]) -> float:
 
 
 def show(title: str, rows: Sequence[Row], console: Console) -> None:
-    """Prints rows that share their keys; lists, which are for the JSON only, are left out."""
+    """Prints rows that share their keys, without lists (for the JSON only) and what no row has."""
     table = Table(title=title, title_justify="left")
-    names = [name for name, value in rows[0].items() if not isinstance(value, list)]
+    known = [name for name in rows[0] if any(row[name] is not None for row in rows)]
+    names = [name for name in known if not isinstance(rows[0][name], list)]
     for name in names:
         table.add_column(name, justify="left" if isinstance(rows[0][name], str) else "right")
     for row in rows:

@@ -108,12 +108,7 @@ def parse(command: str, words: Sequence[str]) -> Any:
     for file in files:
         _check_file(file, options)
     # Files come first: what the command line says overrides them.
-    parsed = parser.parse_args([*(f"--config={file}" for file in files), *others])
-    for name, kind in options.items():
-        require(
-            parsed[name] is not None or _is_optional(kind), f"--{name} must be {_describe(kind)}, not empty"
-        )
-    parsed = parser.instantiate(parsed)
+    parsed = parser.instantiate(parser.parse_args([*(f"--config={file}" for file in files), *others]))
     return config(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(config)})
 
 
@@ -159,8 +154,10 @@ def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any]
         if dataclasses.is_dataclass(kind):
             require(isinstance(value, Mapping), f"{path}: {name} must hold options of its own, not {value!r}")
             _check_keys(path, value, options, f"{name}.")
-        elif get_origin(kind) is list:
-            require(isinstance(value, list), f"{path}: {name} must be {_describe(kind)}, not {value!r}")
+        else:
+            fits = isinstance(value, list) if get_origin(kind) is list else value is not None
+            optional = type(None) in get_args(kind)
+            require(fits or optional, f"{path}: {name} must be {_describe(kind)}, not {value!r}")
 
 
 def run(command: str, config: Any, console: Console) -> int:
@@ -231,10 +228,6 @@ def _options(config: type, prefix: str = "") -> dict[str, Any]:
         if dataclasses.is_dataclass(kind):
             options |= _options(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
     return options
-
-
-def _is_optional(kind: Any) -> bool:
-    return type(None) in get_args(kind)
 
 
 def _describe(kind: Any) -> str:

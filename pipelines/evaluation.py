@@ -136,8 +136,8 @@ def _unique_names(levels: Iterable[str]) -> dict[str, str]:
     """Names for levels of annotation, different for different levels, that may stand in a metric's name."""
     names: dict[str, str] = {}
     for level in levels:
-        # MLflow takes names for paths, in which . and .. have a meaning.
-        plain = re.sub(r"^\.+$", "_", re.sub(r"[^\w\-. ]", "_", level[:LONGEST_NAME]))
+        # MLflow takes names for paths, in which leading dots have a meaning.
+        plain = re.sub(r"^\.+", "_", re.sub(r"[^\w\-. ]", "_", level[:LONGEST_NAME]))
         name, number = plain, 1
         while name in names.values():
             number += 1

@@ -41,5 +41,5 @@ def checksum(levels: Levels) -> int:
     """CRC-32 of all parameters: equal for replicas that are bit-equal."""
     value = 0
     for parameter in levels.parameters():
-        value = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy(), value)
+        value = zlib.crc32(parameter.detach().cpu().contiguous().view(torch.uint8).numpy().tobytes(), value)
     return value

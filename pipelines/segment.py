@@ -21,7 +21,7 @@ from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.tracking import Tracker
 from streamer import checkpoint
-from streamer.errors import VideoError
+from streamer.errors import CheckpointError, VideoError
 from streamer.release import is_release_checkpoint, load_release_checkpoint
 from streamer.segmentation import segment_recording
 from streamer.streamer import Streamer
@@ -41,7 +41,11 @@ def segment(config: SegmentConfig, console: Console) -> int:
     path = checkpoint_of(config.model)
     model = load_model(path, config.device)
     inputs = prepare_inputs(config.inputs, config.truth, model.config.snippet_size, console)
-    fit_model(model.config, inputs)
+    if fit_model(model.config, inputs) != model.config:
+        raise CheckpointError(
+            f"{path}: the model takes {model.config.modality}, the inputs are {inputs.kind}: give other inputs, or "
+            "another --model"
+        )
     tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri)
     folder.create()
     facts: dict[str, Any] = {
@@ -58,7 +62,12 @@ def segment(config: SegmentConfig, console: Console) -> int:
     )
     metadata = {"streamer.config": json.dumps(facts["config"]), "streamer.model": str(path)}
     store = HierarchyStore(folder, metadata, signals=config.signals)
-    state, totals = _segment_all(config, inputs, model, store, console)
+    try:
+        state, totals = _segment_all(config, inputs, model, store, console)
+    except BaseException:
+        folder.write_run("failed", facts)
+        tracker.close("FAILED")
+        raise
     return conclude(
         state,
         folder=folder,

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
+from urllib.parse import urlsplit
 
 from streamer.errors import StreamerError
 
 OBJECT_STORE_BYTES = 512 * 2**20
 WORKER_CPUS = 1
+KNOCK_SECONDS = 10.0  # for a TCP connection to a cluster
 
 
 class ClusterError(StreamerError):
@@ -43,43 +47,91 @@ def quiet_environment(*, local: bool) -> dict[str, str]:
 
 
 @contextmanager
-def ray_session(workers: int, decode_cpus: float) -> Iterator[None]:
+def ray_session(workers: int, decode_cpus: float, gpus: int = 0) -> Iterator[None]:
     """Connects to Ray for the time of the block.
+
+    A connection that this process holds already is used as it is, and left open.
 
     Args:
         workers: training workers, which hold one CPU each.
         decode_cpus: CPUs that each worker's decoding needs beside that.
+        gpus: GPUs that the workers need altogether.
 
     Raises:
-        ClusterError: the cluster cannot be reached, or has too few CPUs for the request.
+        ClusterError: the cluster cannot be reached, or has too few CPUs or GPUs for the request.
     """
-    address = os.environ.get("RAY_ADDRESS")
-    for name, value in quiet_environment(local=address is None).items():
+    address = os.environ.get("RAY_ADDRESS") or "local"
+    for name, value in quiet_environment(local=address == "local").items():
         os.environ.setdefault(name, value)
     import ray  # after its environment is set
 
-    needed = workers * (WORKER_CPUS + decode_cpus)
-    if address is None:
-        ray.init(
-            num_cpus=max(os.cpu_count() or 1, int(-(-needed // 1))),
-            object_store_memory=OBJECT_STORE_BYTES,
-            include_dashboard=True,  # Ray Train asks the dashboard's state API for its controller
-            dashboard_host="127.0.0.1",
-            logging_level=logging.WARNING,
-            log_to_driver=False,  # decoders' noise; a worker's exception reaches the driver as one
-        )
-    else:
-        try:
-            ray.init(logging_level=logging.WARNING, log_to_driver=False)
-        except ConnectionError as error:
-            raise ClusterError(f"RAY_ADDRESS={address}: no Ray cluster answers there: {error}") from error
+    cpus = workers * (WORKER_CPUS + decode_cpus)
+    connected = ray.is_initialized()
+    if not connected and address == "local":
+        _start(cpus)
+    elif not connected:
+        _connect(address)
     try:
-        there = ray.cluster_resources().get("CPU", 0)
-        if there < needed:
-            raise ClusterError(
-                f"{workers} workers need {needed:g} CPUs with their decoding, the cluster has {there:g}: "
-                "use fewer --workers"
-            )
+        _check_resources(workers, cpus, gpus)
         yield
     finally:
-        ray.shutdown()
+        if not connected:
+            ray.shutdown()
+
+
+def _start(cpus: float) -> None:
+    """Starts a session on this machine."""
+    import ray
+
+    ray.init(
+        address="local",  # or else Ray would join whatever cluster was last started on this machine
+        num_cpus=max(os.cpu_count() or 1, math.ceil(cpus)),
+        object_store_memory=OBJECT_STORE_BYTES,
+        include_dashboard=True,  # Ray Train asks the dashboard's state API for its controller
+        dashboard_host="127.0.0.1",
+        logging_level=logging.WARNING,
+        log_to_driver=False,  # decoders' noise; a worker's exception reaches the driver as one
+    )
+
+
+def _connect(address: str) -> None:
+    """Joins the cluster at `address`."""
+    import ray
+
+    try:
+        _knock(address)
+        ray.init(address=address, logging_level=logging.WARNING, log_to_driver=False)
+    except (OSError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())
+        raise ClusterError(
+            f"RAY_ADDRESS={address}: no Ray cluster can be used there: {reason}: correct the address, or unset it "
+            "to run on this machine"
+        ) from error
+
+
+def _knock(address: str) -> None:
+    """Makes sure that somebody listens, since Ray itself tries for minutes and then ends the process.
+
+    Raises:
+        OSError: nobody does.
+        ValueError: the port is no number.
+    """
+    place = urlsplit(address if "://" in address else f"//{address}")
+    if place.hostname is not None and place.port is not None:
+        socket.create_connection((place.hostname, place.port), timeout=KNOCK_SECONDS).close()
+
+
+def _check_resources(workers: int, cpus: float, gpus: int) -> None:
+    import ray
+
+    there = ray.cluster_resources()
+    if there.get("CPU", 0) < cpus:
+        raise ClusterError(
+            f"{workers} workers need {cpus:g} CPUs with their decoding, the cluster has {there.get('CPU', 0):g}: "
+            "use fewer --workers"
+        )
+    if there.get("GPU", 0) < gpus:
+        raise ClusterError(
+            f"--device cuda needs a GPU for each of {workers} workers, the cluster has {there.get('GPU', 0):g}: "
+            "use fewer --workers, or --device cpu"
+        )

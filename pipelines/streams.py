@@ -7,18 +7,21 @@ as Ray Train does by default, would cut videos apart and reorder them.)
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
 
+import numpy as np
 import ray.data
 from ray.data import ExecutionOptions, ExecutionResources, TaskPoolStrategy
 
 from pipelines.catalog import CatalogEntry
-from pipelines.snippets import SnippetFormat, snippet_rows
+from pipelines.snippets import ROW_SNIPPETS, SnippetFormat, snippet_rows
 
 DECODE_CPUS = 0.5
-BYTES_AHEAD = 64 * 2**20
+BYTES_AHEAD = 32 * 2**20  # Ray Data keeps to this to within a few rows
+ROWS_AHEAD = 64  # narrow vectors would otherwise fill those bytes with hours of stream
 
 
 def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[dict[str, Any]]:
@@ -39,6 +42,15 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
     dataset.context.target_max_block_size = 1
     dataset.context.execution_options = ExecutionOptions(
         preserve_order=True,
-        resource_limits=ExecutionResources(cpu=1, object_store_memory=BYTES_AHEAD),
+        resource_limits=ExecutionResources(
+            cpu=1, object_store_memory=min(BYTES_AHEAD, ROWS_AHEAD * _row_bytes(form))
+        ),
     )
-    yield from dataset.iterator().iter_rows()
+    # Without prefetching, which would hold every row back until the next one has come.
+    blocks = dataset.iterator().iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    for block in blocks:
+        yield from block.to_pylist()
+
+
+def _row_bytes(form: SnippetFormat) -> int:
+    return ROW_SNIPPETS * math.prod(form.shape) * np.dtype(form.dtype).itemsize

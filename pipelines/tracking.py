@@ -5,20 +5,95 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import shutil
 import time
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipelines.run_folder import RunFolder
 from streamer.errors import StreamerError
 
+if TYPE_CHECKING:
+    from mlflow.tracking import MlflowClient
+
+DATABASE_FILE = "mlflow.db"
+SQLITE = "sqlite:///"
 MAX_BATCH = 1000  # metrics that one call of MLflow takes
 
 
 class TrackingError(StreamerError):
     """A tracking store or server that cannot be used."""
+
+
+def prepare_store(folder: RunFolder, uri: str | None, scratch: Path) -> Path | None:
+    """Does what takes seconds before a run can be recorded, and writes nothing into the run's folder.
+
+    Args:
+        folder: the run.
+        uri: as for `Tracker`.
+        scratch: an existing folder for a new database.
+
+    Returns:
+        An empty database for `Tracker`, made in `scratch`; None where the store or server exists already.
+
+    Raises:
+        TrackingError: the store or server cannot be used.
+    """
+    place = store_uri(folder, uri)
+    fresh = place == _sqlite(_own_database(folder)) and not _own_database(folder).exists()
+    database = scratch / DATABASE_FILE if fresh else None
+    with _usable(place):
+        _client(_sqlite(database) if database is not None else place).search_experiments(max_results=1)
+    return database
+
+
+def store_uri(folder: RunFolder, uri: str | None) -> str:
+    """The store or server to use: `uri`, or else MLFLOW_TRACKING_URI, or else SQLite in the run's folder."""
+    return uri or os.environ.get("MLFLOW_TRACKING_URI") or _sqlite(_own_database(folder))
+
+
+def _own_database(folder: RunFolder) -> Path:
+    return folder.root / DATABASE_FILE
+
+
+def _sqlite(path: Path) -> str:
+    return f"{SQLITE}{path}"
+
+
+def _artifact_location(uri: str) -> str | None:
+    """Beside a SQLite file, since MLflow would take the working directory; a server knows its own."""
+    if not uri.startswith(SQLITE):
+        return None
+    return (Path(uri.removeprefix(SQLITE)).absolute().parent / "mlartifacts").as_uri()
+
+
+def _client(uri: str) -> MlflowClient:
+    from mlflow.tracking import MlflowClient
+
+    for name in ("mlflow", "alembic"):
+        logging.getLogger(name).setLevel(logging.WARNING)  # says how it makes its tables
+    return MlflowClient(tracking_uri=uri)
+
+
+@contextmanager
+def _usable(uri: str) -> Iterator[None]:
+    """Turns what goes wrong while a store is opened into one line, within seconds."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")  # read when MLflow is imported
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
+    from mlflow.exceptions import MlflowException  # seconds: only commands that track pay for it
+
+    try:
+        yield
+    except (MlflowException, ImportError, OSError) as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise TrackingError(
+            f"{uri}: MLflow cannot be used: {reason}: correct --tracking_uri or MLFLOW_TRACKING_URI, or leave both "
+            "away to track in the run's folder"
+        ) from error
 
 
 class Tracker:
@@ -29,36 +104,38 @@ class Tracker:
         experiment: MLflow experiment, created where it does not exist.
         run_name: name of the MLflow run.
         uri: store or server; None for MLFLOW_TRACKING_URI, or else SQLite in the run's folder.
+        database: what `prepare_store` returned; becomes the run's own database where it has none.
 
     Raises:
         TrackingError: the store or server cannot be used.
     """
 
-    def __init__(self, folder: RunFolder, experiment: str, run_name: str, uri: str | None) -> None:
-        os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
-        import mlflow  # seconds: only commands that track pay for it
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking import MlflowClient
+    def __init__(
+        self,
+        folder: RunFolder,
+        experiment: str,
+        run_name: str,
+        uri: str | None,
+        *,
+        database: Path | None = None,
+    ) -> None:
+        self.uri = store_uri(folder, uri)
+        if database is not None and not _own_database(folder).exists():
+            folder.root.mkdir(parents=True, exist_ok=True)
+            shutil.move(database, _own_database(folder))
+        with _usable(self.uri):
+            import mlflow
 
-        for name in ("mlflow", "alembic"):
-            logging.getLogger(name).setLevel(logging.WARNING)  # says how it makes its tables
-        own = f"sqlite:///{folder.root / 'mlflow.db'}"
-        self.uri = uri or os.environ.get("MLFLOW_TRACKING_URI") or own
-        self._mlflow = mlflow
-        try:
-            self._client = MlflowClient(tracking_uri=self.uri)
+            self._mlflow = mlflow
+            self._client = _client(self.uri)
             found = self._client.get_experiment_by_name(experiment)
             if found is not None:
-                experiment_id = found.experiment_id
+                self.experiment_id = found.experiment_id
             else:
-                location = (folder.root / "mlartifacts").as_uri() if self.uri == own else None
-                experiment_id = self._client.create_experiment(experiment, artifact_location=location)
-            run = self._client.create_run(experiment_id, run_name=run_name)
-        except MlflowException as error:
-            raise TrackingError(f"{self.uri}: MLflow cannot be used: {str(error).splitlines()[0]}") from error
+                location = _artifact_location(self.uri)
+                self.experiment_id = self._client.create_experiment(experiment, artifact_location=location)
+            run = self._client.create_run(self.experiment_id, run_name=run_name)
         self.run_id: str = run.info.run_id
-        self.experiment_id = experiment_id
 
     @property
     def ui_command(self) -> str:

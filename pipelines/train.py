@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from concurrent.futures import Future, ThreadPoolExecutor
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from datetime import datetime, timezone
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
@@ -16,7 +19,7 @@ from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.run_folder import RunFolder, RunState, checkpoint_of, software
 from pipelines.session import ray_session
-from pipelines.tracking import Tracker
+from pipelines.tracking import Tracker, prepare_store
 from streamer import checkpoint
 from streamer.config import config_difference
 from streamer.errors import CheckpointError
@@ -78,13 +81,14 @@ class TrainingRun:
     def run(self) -> int:
         """Trains, writes, scores and tells; see `train`."""
         config = self._config
-        with ThreadPoolExecutor(1) as pool:
+        gpus = config.workers if config.device == "cuda" else 0
+        with TemporaryDirectory() as scratch, ThreadPoolExecutor(1) as pool:
             # A fresh SQLite store takes seconds to make; Ray starts meanwhile.
-            opening = pool.submit(
-                Tracker, self._folder, config.experiment, self._folder.root.name, config.tracking_uri
-            )
-            with ray_session(config.workers, DECODE_CPUS):
-                tracker = self._open(opening)
+            preparing = pool.submit(prepare_store, self._folder, config.tracking_uri, Path(scratch))
+            if config.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
+                preparing.result()  # another store tells at once whether it can be used
+            with ray_session(config.workers, DECODE_CPUS, gpus):
+                tracker = self._open(preparing.result())
                 try:
                     state = self._fit(tracker)
                 except BaseException:
@@ -104,15 +108,16 @@ class TrainingRun:
             console=self._console,
         )
 
-    def _open(self, opening: Future[Tracker]) -> Tracker:
+    def _open(self, database: Path | None) -> Tracker:
         """Makes the run's folder and records what the run is about to do."""
-        tracker = opening.result()
-        self._folder.create()
+        config, folder = self._config, self._folder
+        tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri, database=database)
+        folder.create()
         self._facts["mlflow"] = {"uri": tracker.uri, "run_id": tracker.run_id}
-        self._folder.write_run("running", self._facts)
-        tracker.log_params({**asdict(self._config), "videos": len(self._inputs.videos)})
+        folder.write_run("running", self._facts)
+        tracker.log_params({**asdict(config), "videos": len(self._inputs.videos)})
         rows = [asdict(entry) for entry in self._inputs.entries]
-        tracker.log_dataset(rows, ", ".join(self._config.inputs), "inputs", "training")
+        tracker.log_dataset(rows, ", ".join(config.inputs), "inputs", "training")
         return tracker
 
     def _fit(self, tracker: Tracker) -> RunState:

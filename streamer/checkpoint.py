@@ -18,7 +18,7 @@ from streamer.streamer import Streamer
 FORMAT = "streamer-checkpoint"
 VERSION = 1
 _ENTRIES = {"config": dict, "seed": int, "num_levels": int, "parameters": dict, "inputs": list}
-# What torch's reader raises on damaged files, whose instructions it follows before it knows that they are wrong.
+# What torch's reader raises on damaged files: it follows instructions before it knows they are wrong.
 _DAMAGE = (
     OSError,
     RuntimeError,
@@ -155,7 +155,7 @@ def load_content(path: str | Path) -> dict[str, Any]:
         raise CheckpointError(f"{path}: cannot be read: {error.strerror}") from error
     except _DAMAGE as error:
         raise CheckpointError(
-            f"{path}: not a checkpoint, or a damaged one, or one that holds more than tensors and plain values"
+            f"{path}: not a checkpoint, or a damaged one, or with more in it than tensors and plain values"
         ) from error
     if not isinstance(content, dict):
         raise CheckpointError(f"{path}: holds {type(content).__name__}, not a checkpoint")

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
+from streamer.distance import Distance
 from streamer.errors import ConfigError
 
 T = TypeVar("T")
@@ -40,11 +41,16 @@ def fits(value: object, hint: Any) -> bool:
 
 def require_types(part: object, where: str) -> None:
     """Raises `ConfigError` for the first field of a dataclass whose value is not of its type."""
-    words = {int: "a whole number", float: "a finite number", bool: "true or false", type(None): "nothing"}
+    words: dict[Any, str] = {
+        int: "a whole number",
+        float: "a finite number",
+        bool: "true or false",
+        type(None): "nothing",
+    }
     for name, hint in get_type_hints(type(part)).items():
         options = get_args(hint) or (hint,)
         expected = " or ".join(
-            f"`{option}`" if isinstance(option, str) else words.get(option, option.__name__)
+            f"`{option}`" if isinstance(option, str) else words.get(option) or option.__name__
             for option in dict.fromkeys(options)
         )
         value = getattr(part, name)
@@ -58,7 +64,8 @@ class DemarcationConfig:
 
     Attributes:
         mode: `fixed` compares the signal with `threshold`; `accumulate` sums it until the sum passes
-            `threshold` (distance only); `average` compares it with the mean of the last `window_size` signals.
+            `threshold` (distance only); `average` compares it with the mean of the last `window_size`
+            signals.
         threshold: needed by `fixed` and `accumulate`; meaningless, and refused, with `average`.
         window_size: number of signals in the running mean of `average`.
         modifier_type: whether `modifier` multiplies the running mean or is added to it.
@@ -91,8 +98,8 @@ class DemarcationConfig:
         window = (self.window_size, self.modifier_type, self.modifier)
         require(
             window == (50, "multiply", 1.0),
-            f"model.demarcation.window_size, modifier_type and modifier have no effect in mode `{self.mode}`: "
-            "remove them, or set model.demarcation.mode to `average`",
+            "model.demarcation.window_size, modifier_type and modifier have no effect in mode "
+            f"`{self.mode}`: remove them, or set model.demarcation.mode to `average`",
         )
 
 
@@ -102,7 +109,8 @@ class LearningConfig:
 
     Attributes:
         lr: Adam's learning rate.
-        alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor per level.
+        alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
+            per level.
         optimize_every: losses of the highest level between two optimiser steps.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
@@ -157,7 +165,7 @@ class StreamerConfig:
     evolve_every: int = 100_000
     working_set_size: int = 10
     force_fixed_buffer: bool = False
-    distance: Literal["similarity", "distance"] = "similarity"
+    distance: Distance = "similarity"
     force_base_distance: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
@@ -204,7 +212,7 @@ class StreamerConfig:
             f"model.working_set_size must be at least 1, not {self.working_set_size}",
         )
 
-    def distance_of(self, level: int) -> Literal["similarity", "distance"]:
+    def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""
         return "distance" if level == 0 and self.force_base_distance else self.distance
 

@@ -15,6 +15,7 @@ from torch import Tensor
 from streamer import distance
 from streamer.config import StreamerConfig
 from streamer.demarcation import make_demarcation
+from streamer.distance import Distance
 from streamer.hierarchy import Event
 from streamer.levels import Levels
 from streamer.tally import Tally
@@ -92,7 +93,7 @@ class LevelState:
     """What one level knows of the running video."""
 
     def __init__(self, config: StreamerConfig, level: int) -> None:
-        self.distance = config.distance_of(level)
+        self.distance: Distance = config.distance_of(level)
         self.working_set = WorkingSet(config.working_set_size, self.distance)
         self.demarcation = make_demarcation(config.demarcation, self.distance)
         self.recorder = EventRecorder()

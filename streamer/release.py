@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from streamer.checkpoint import load_content
-from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig, nearest, require
+from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig, require
 from streamer.errors import CheckpointError, ConfigError
 from streamer.hierarchy import Hierarchy
 from streamer.streamer import Streamer
@@ -41,8 +41,8 @@ def settings_to_config(settings: Mapping[str, Any], **known: Any) -> StreamerCon
     distance = settings.get("distance_mode", "similarity")
     stored_mode = settings.get("demarcation_mode", "average")
     require(
-        stored_mode in _MODES,
-        f"demarcation_mode must be one of {', '.join(_MODES)}, not {stored_mode}{nearest(str(stored_mode), [*_MODES])}",
+        stored_mode in list(_MODES),
+        f"demarcation_mode must be one of {', '.join(_MODES)}, not {stored_mode!r}",
     )
     mode = _MODES[stored_mode]
     if mode == "average":

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from pathlib import PurePath, PurePosixPath
 from types import TracebackType
-from typing import Literal, Protocol
+from typing import Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 import numpy as np
@@ -73,4 +73,5 @@ def open_source(
     if is_vectors(uri):
         return open_vectors(uri, snippet_size=snippet_size, start_s=start_s, end_s=end_s)
     grid = SnippetGrid(snippet_size=snippet_size, frame_size=frame_size, start_s=start_s, end_s=end_s)
-    return open_snippets(uri, grid, decoder=decoder)
+    # Its duration is None only until all snippets have been delivered.
+    return cast(SnippetSource, open_snippets(uri, grid, decoder=decoder))

@@ -60,7 +60,8 @@ class Streamer:
         """Takes the next snippet of the video and learns from it.
 
         Args:
-            snippet: RGB uint8 `[H, H, 3]`, or float `[3, H, H]` in [-1, 1]; for a model of vectors float `[D]`.
+            snippet: RGB uint8 `[H, H, 3]`, or float `[3, H, H]` in [-1, 1]; for a model of vectors
+                float `[D]`.
 
         Returns:
             A signal per level that had a prediction to compare, upper levels first.
@@ -87,8 +88,8 @@ class Streamer:
         duration_s = snippets * size if duration_s is None else duration_s
         if duration_s <= (snippets - 1) * size:
             raise StreamerError(
-                f"{video_id}: {snippets} snippets of {size} s do not fit into {duration_s} s: give the duration "
-                "of the whole video"
+                f"{video_id}: {snippets} snippets of {size} s do not fit into {duration_s} s: give the "
+                "duration of the whole video"
             )
         levels = self.lane.end_video(duration_s)
         return Hierarchy(
@@ -165,7 +166,7 @@ class Streamer:
 
     def _prepare(self, snippet: np.ndarray | Tensor) -> Tensor:
         """Checks one snippet and brings it to the model's device, type and range."""
-        # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only views.
+        # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only.
         x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet.detach().clone()
         config = self.config
         size = config.frame_size
@@ -177,8 +178,8 @@ class Streamer:
             kind, shape = "", (3, size, size)
         if tuple(x.shape) != shape:
             raise ConfigError(
-                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the input, "
-                "or model.modality, model.feature_dim or model.frame_size"
+                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the "
+                "input, or model.modality, model.feature_dim or model.frame_size"
             )
         if x.dtype == torch.uint8 and config.modality == "frames":
             x = x.to(self.levels.device).permute(2, 0, 1).to(self.levels.dtype) / 255 * 2 - 1

@@ -1,0 +1,90 @@
+"""How videos are dealt to workers."""
+
+import math
+from dataclasses import dataclass
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.assignment import assign
+
+
+@dataclass(frozen=True)
+class Recording:
+    video_id: str
+    duration_s: float | None
+
+
+durations = st.none() | st.floats(0, 1e5)
+recordings = st.dictionaries(st.text(max_size=3), durations, max_size=12).map(
+    lambda videos: [Recording(*video) for video in videos.items()]
+)
+workers = st.integers(1, 6)
+
+
+def ids(shards):
+    return [[video.video_id for video in shard] for shard in shards]
+
+
+def lengths(videos: list[Recording]) -> dict[str, float]:
+    known = [video.duration_s for video in videos if video.duration_s is not None]
+    mean = math.fsum(known) / len(known) if known else 1.0
+    return {video.video_id: mean if video.duration_s is None else video.duration_s for video in videos}
+
+
+@given(recordings, workers)
+def test_every_video_goes_to_one_worker(videos, count):
+    shards = assign(videos, count)
+    assert len(shards) == count
+    assert sorted(video.video_id for shard in shards for video in shard) == sorted(
+        video.video_id for video in videos
+    )
+
+
+@given(recordings, workers, st.randoms(use_true_random=False))
+def test_order_of_the_videos_does_not_matter(videos, count, random):
+    expected = ids(assign(videos, count))
+    random.shuffle(videos)
+    assert ids(assign(videos, count)) == expected
+
+
+def test_order_does_not_matter_to_the_mean_of_the_known():
+    """0.1 + 0.2 + 0.3 and 0.3 + 0.2 + 0.1 differ in the last bit, on either side of three times 0.2."""
+    videos = [Recording("a", 0.1), Recording("b", 0.2), Recording("c", 0.3), Recording("unknown", None)]
+    assert ids(assign(videos, 1)) == ids(assign(videos[::-1], 1))
+
+
+@given(recordings, workers)
+def test_each_worker_takes_its_longest_first(videos, count):
+    length = lengths(videos)
+    for shard in ids(assign(videos, count)):
+        assert shard == sorted(shard, key=lambda video_id: (-length[video_id], video_id))
+
+
+@given(recordings, workers)
+def test_loads_are_within_the_bound_of_longest_first(videos, count):
+    """Without its last video the fullest worker was the emptiest: it held no more than the mean."""
+    length = lengths(videos)
+    for shard in ids(assign(videos, count)):
+        loads = [length[video_id] for video_id in shard]
+        assert sum(loads[:-1]) <= sum(length.values()) / count * (1 + 1e-9)
+
+
+@given(st.integers(0, 5), st.integers(0, 4))
+def test_more_workers_than_videos_leave_some_without(count, more):
+    videos = [Recording(str(index), 10.0 * index + 1) for index in range(count)]
+    shards = assign(videos, count + more or 1)
+    assert sorted(map(len, shards)) == [0] * (len(shards) - count) + [1] * count
+
+
+def test_ties_go_by_id_and_rank():
+    videos = [Recording(name, 5.0) for name in "dbca"]
+    assert ids(assign(videos, 2)) == [["a", "c"], ["b", "d"]]
+
+
+@pytest.mark.parametrize("duration", [None, 0.0])
+def test_videos_of_no_known_length_are_dealt_evenly(duration):
+    videos = [Recording(str(index), None) for index in range(6)]
+    assert [len(shard) for shard in assign(videos, 3)] == [2, 2, 2]
+    assert assign([Recording("only", duration)], 1) == [[Recording("only", duration)]]

@@ -1,0 +1,199 @@
+"""Streams through Ray Data: order, pinning, how far decoding runs ahead, and what damage does."""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import pipelines.streams
+from pipelines.catalog import CatalogEntry
+from pipelines.snippets import ROW_SNIPPETS, Snippet, SnippetFormat, VideoEnd, read_rows, snippet_rows
+from pipelines.streams import BYTES_AHEAD, ROWS_AHEAD, ray_rows
+from streamer.sources import open_source
+from tests.pipelines.conftest import SECONDS
+from tests.streamer.video.clips import constant_rate, encode, number_in
+
+pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
+
+FRAMES = SnippetFormat("frames", 0.5, 48, 16, "pyav")
+VECTORS = SnippetFormat("vectors", 0.5, 16, 16, "pyav")
+DEADLINE_S = 60.0
+SLACK_ROWS = 60  # what lies in Ray's queues beside what its limit counts
+
+Row = dict[str, Any]
+Source = Callable[[CatalogEntry, SnippetFormat], Iterator[Row]]
+
+
+def video(path: Path, name: str | None = None) -> CatalogEntry:
+    return CatalogEntry(name or path.stem, str(path), "video")
+
+
+def raw_row(entry: CatalogEntry, number: int, data: bytes) -> Row:
+    return {"video_id": entry.video_id, "index": number, "count": 1, "data": data, "status": "running"}
+
+
+def await_true(condition: Callable[[], bool], what: str) -> None:
+    """Waits for what other processes do."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {DEADLINE_S} s: {what}"
+        time.sleep(0.05)
+
+
+def await_stall(log: Path) -> int:
+    """The size of `log` once it has stopped growing."""
+    state = (log.stat().st_size, time.monotonic())
+
+    def stalled() -> bool:
+        nonlocal state
+        size = log.stat().st_size
+        if size != state[0]:
+            state = (size, time.monotonic())
+        return time.monotonic() - state[1] > 2.0
+
+    await_true(stalled, "the decoder stalls")
+    return state[0]
+
+
+@pytest.fixture
+def decode_with(monkeypatch) -> Callable[[Source], None]:
+    """Puts another source of rows in the decoder's place; it runs in Ray's process."""
+    return lambda source: monkeypatch.setattr(pipelines.streams, "snippet_rows", source)
+
+
+def test_videos_arrive_whole_and_in_order(clips):
+    names = ["c", "a", "d", "b"]
+    stream = list(read_rows(ray_rows([video(clips / f"{name}.mp4") for name in names], FRAMES), FRAMES))
+    expected = [(name, index) for name in names for index in range(SECONDS[name] * 2)]
+    snippets = [item for item in stream if isinstance(item, Snippet)]
+    assert [(item.video_id, item.index) for item in snippets] == expected
+    # Frame 5k is on screen at k half seconds, at ten frames per second.
+    assert [number_in(item.data) for item in snippets] == [5 * index for _, index in expected]
+    ends = [item for item in stream if isinstance(item, VideoEnd)]
+    assert ends == [VideoEnd(n, SECONDS[n] * 2, pytest.approx(SECONDS[n]), "done", None) for n in names]
+
+
+def test_the_stream_is_the_decoder_s_number_for_number(clips):
+    entry = video(clips / "a.mp4")
+    with open_source(entry.uri, snippet_size=0.5, frame_size=48) as source:
+        direct = [snippet.copy() for snippet in source]
+    stream = [item for item in read_rows(ray_rows([entry], FRAMES), FRAMES) if isinstance(item, Snippet)]
+    assert [item.data.tobytes() for item in stream] == [snippet.tobytes() for snippet in direct]
+
+
+def test_one_video_is_decoded_at_a_time(clips, decode_with, tmp_path):
+    log = tmp_path / "log"
+
+    def logged(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        for text in ("begin", "end"):
+            with log.open("a") as file:
+                file.write(f"{text} {entry.video_id}\n")
+            if text == "begin":
+                yield from snippet_rows(entry, form)
+
+    decode_with(logged)
+    names = ["b", "a", "c"]
+    for _ in ray_rows([video(clips / f"{name}.mp4") for name in names], FRAMES):
+        pass
+    assert log.read_text().splitlines() == [f"{text} {name}" for name in names for text in ("begin", "end")]
+
+
+def test_a_row_arrives_before_the_next_is_decoded(decode_with, tmp_path):
+    taken = tmp_path / "taken"
+
+    def gated(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        for number in range(3):
+            yield raw_row(entry, number, b"x")
+            end = time.monotonic() + DEADLINE_S
+            while not os.path.exists(f"{taken}{number}"):
+                assert time.monotonic() < end, f"row {number} was not taken"
+                time.sleep(0.02)
+
+    decode_with(gated)
+    for row in ray_rows([video(tmp_path / "v")], FRAMES):
+        Path(f"{taken}{row['index']}").touch()
+    assert Path(f"{taken}2").exists()
+
+
+@pytest.mark.parametrize(
+    ("form", "row_bytes", "most"),
+    [
+        (SnippetFormat("frames", 0.5, 256, 16, "pyav"), ROW_SNIPPETS * 256 * 256 * 3, BYTES_AHEAD // 3145728),
+        (VECTORS, ROW_SNIPPETS * 16 * 4, ROWS_AHEAD),
+    ],
+    ids=["wide rows", "narrow rows"],
+)
+def test_decoding_runs_ahead_by_a_bounded_amount(decode_with, tmp_path, form, row_bytes, most):
+    log, rows = tmp_path / "log", 160
+
+    def endless(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        for number in range(rows):
+            with log.open("ab") as file:
+                file.write(b".")
+            yield raw_row(entry, number, bytes(row_bytes))
+
+    decode_with(endless)
+    stream = ray_rows([video(tmp_path / "v")], form)
+    next(stream)
+    ahead = await_stall(log) - 1
+    assert ahead <= most + min(SLACK_ROWS, 2 * most)
+    assert sum(1 for _ in stream) == rows - 1
+
+
+def test_a_damaged_video_costs_itself(clips, damaged):
+    entries = [
+        video(clips / "a.mp4"),
+        video(damaged / "text.mp4"),
+        video(damaged / "cut.mkv"),
+        video(clips / "d.mp4"),
+    ]
+    ends = [end for end in read_rows(ray_rows(entries, FRAMES), FRAMES) if isinstance(end, VideoEnd)]
+    assert [(end.video_id, end.status) for end in ends] == [
+        ("a", "done"),
+        ("text", "failed"),
+        ("cut", "done"),
+        ("d", "done"),
+    ]
+    assert [end.reason is None for end in ends] == [True, False, False, True]
+    assert 0 < ends[2].snippets < 16
+
+
+def test_a_bug_in_decoding_is_raised_where_rows_are_taken(clips, decode_with):
+    def buggy(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        yield raw_row(entry, 0, b"x")
+        raise ZeroDivisionError("the bug")
+
+    decode_with(buggy)
+    with pytest.raises(Exception, match="the bug"):  # Ray wraps it in errors of its own
+        for _ in ray_rows([video(clips / "a.mp4"), video(clips / "b.mp4")], FRAMES):
+            pass
+
+
+def test_an_abandoned_stream_frees_its_decoder(decode_with, tmp_path):
+    import ray
+
+    def endless(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        for number in range(10**9):
+            yield raw_row(entry, number, b"x")
+
+    decode_with(endless)
+    total = ray.cluster_resources()["CPU"]
+    await_true(lambda: ray.available_resources().get("CPU") == total, "all CPUs are free before")
+    stream = ray_rows([video(tmp_path / "v")], FRAMES)
+    next(stream)
+    await_true(lambda: ray.available_resources().get("CPU", 0) < total, "the decoder holds its CPU")
+    stream.close()
+    await_true(lambda: ray.available_resources().get("CPU") == total, "the decoder's CPU is free again")
+
+
+def test_no_video_gives_no_row():
+    assert list(ray_rows([], FRAMES)) == []
+
+
+def test_a_long_video_streams_with_every_index_once(tmp_path):
+    path = encode(tmp_path / "long.mp4", constant_rate(1200, 4))
+    stream = read_rows(ray_rows([video(path)], FRAMES), FRAMES)
+    assert [item.index for item in stream if isinstance(item, Snippet)] == list(range(600))

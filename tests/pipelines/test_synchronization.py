@@ -1,0 +1,126 @@
+"""Workers in real processes learn one model, or average theirs, and never wait for each other in vain."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from pipelines.run_folder import RunFolder
+from pipelines.store import read_signals
+from pipelines.synchronization import ParameterAverage
+from streamer.hierarchy import Hierarchy
+from streamer.streamer import Streamer
+from tests.pipelines.group import Scenario, run_scenarios
+from tests.pipelines.lockstep import Claim, averaged_parameters, summed_gradients
+from tests.pipelines.tiny import Video, tiny_config
+
+LONG = [Video("long_a", 50), Video("long_b", 30)]
+SHORT = [Video("short", 4)]
+GAPPED = [Video("empty", 0), Video("mid_a", 9), Video("broken", 5, breaks=True), Video("mid_b", 14)]
+
+TWO = Scenario("two", [LONG, SHORT])
+THREE = Scenario("three", [LONG, GAPPED, []])
+RARE = Scenario("rare", [GAPPED, LONG, SHORT], sync_every=4)
+AVERAGED = Scenario("averaged", [LONG, GAPPED], sync="parameters", sync_every=3)
+UNEQUAL = Scenario("unequal", [SHORT, [], LONG], sync="parameters", sync_every=7)
+SCENARIOS = [TWO, THREE, RARE, AVERAGED, UNEQUAL]
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("group")
+
+
+@pytest.fixture(scope="module")
+def found(root):
+    return run_scenarios(SCENARIOS, root)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_replicas_are_bit_equal_at_the_end(found, scenario):
+    workers = found[scenario.name]
+    assert len({worker["checksums"][-1] for worker in workers}) == 1
+    for worker in workers:
+        assert all(map(torch.equal, worker["parameters"], workers[0]["parameters"]))
+
+
+@pytest.mark.parametrize("scenario", [TWO, THREE, RARE], ids=lambda scenario: scenario.name)
+def test_replicas_are_bit_equal_after_every_step(found, scenario):
+    first, *others = [worker["checksums"] for worker in found[scenario.name]]
+    assert len(set(first)) > 2, "the model must take steps"
+    assert all(checksums == first for checksums in others)
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_every_video_ends_once_and_is_stored_if_it_could_be_read(found, root, scenario):
+    videos = [video for share in scenario.shares for video in share]
+    reports = [report for worker in found[scenario.name] for report in worker["reports"]]
+    ends = [end["video_id"] for report in reports for end in report["ended"]]
+    assert sorted(ends) == sorted(video.name for video in videos)
+    assert sum(worker["last"]["snippets"] for worker in found[scenario.name]) == sum(
+        video.snippets for video in videos
+    )
+    stored = {path.stem for path in RunFolder(root / scenario.name).hierarchy.iterdir()}
+    assert stored == {video.name for video in videos if video.end.status == "done"}
+
+
+@pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: scenario.name)
+def test_all_workers_report_at_the_same_barriers(found, scenario):
+    workers = found[scenario.name]
+    assert len({len(worker["reports"]) for worker in workers}) == 1
+    assert len({worker["last"]["num_levels"] for worker in workers}) == 1
+    assert workers[0]["last"]["num_levels"] > 1, "the model must grow"
+
+
+def assert_same_run(folder: Path, expected: Path, tolerance: float) -> None:
+    """Asserts that two runs wrote the same events and signals; the events' times are compared exactly."""
+    one, other = RunFolder(folder), RunFolder(expected)
+    names = sorted(path.name for path in other.hierarchy.iterdir())
+    assert sorted(path.name for path in one.hierarchy.iterdir()) == names
+    for name in names:
+        left, right = (Hierarchy.from_parquet(run.hierarchy / name) for run in (one, other))
+        assert [left.segments(level) for level in range(left.num_levels)] == [
+            right.segments(level) for level in range(right.num_levels)
+        ]
+        vectors = [
+            np.array([e.representation for level in h.levels for e in level if e.representation is not None])
+            for h in (left, right)
+        ]
+        np.testing.assert_allclose(vectors[0], vectors[1], atol=tolerance, rtol=0)
+        tables = [read_signals(run, Path(name).stem) for run in (one, other)]
+        columns = [table.drop_columns(["signal"]) for table in tables if table is not None]
+        assert columns[0].equals(columns[1])
+        values = [table["signal"].to_numpy() for table in tables if table is not None]
+        np.testing.assert_allclose(values[0], values[1], atol=tolerance, rtol=0)
+
+
+def assert_same_parameters(worker, model: Streamer, tolerance: float) -> None:
+    for parameter, expected in zip(worker["parameters"], model.levels.parameters(), strict=True):
+        torch.testing.assert_close(parameter, expected.detach(), atol=tolerance, rtol=0)
+
+
+# Sums of two numbers do not depend on their order; sums of three do, in the last bit.
+@pytest.mark.parametrize(("scenario", "tolerance"), [(TWO, 0.0), (THREE, 1e-4)], ids=["two", "three"])
+def test_gradients_summed_at_every_snippet_are_one_model_with_many_lanes(
+    found, root, tmp_path, scenario, tolerance
+):
+    expected = summed_gradients(scenario.shares, tmp_path)
+    assert_same_run(root / scenario.name, tmp_path, tolerance)
+    for worker, reference in zip(found[scenario.name], expected, strict=True):
+        assert_same_parameters(worker, reference.model, tolerance)
+
+
+@pytest.mark.parametrize(
+    ("scenario", "tolerance"), [(AVERAGED, 1e-6), (UNEQUAL, 1e-6)], ids=["averaged", "unequal"]
+)
+def test_parameters_are_the_mean_over_workers_that_saw_snippets(found, root, tmp_path, scenario, tolerance):
+    expected = averaged_parameters(scenario.shares, scenario.sync_every, tmp_path)
+    assert_same_run(root / scenario.name, tmp_path, tolerance)
+    for worker, reference in zip(found[scenario.name], expected, strict=True):
+        assert_same_parameters(worker, reference.model, tolerance)
+
+
+def test_averaging_refuses_a_model_that_has_replicas_of_its_own():
+    with pytest.raises(AssertionError, match="alone"):
+        ParameterAverage(Streamer(tiny_config(), replicas=Claim(2, 0)), Claim(2, 0))

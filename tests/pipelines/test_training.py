@@ -1,0 +1,167 @@
+"""One worker's loop on a real model: it is the model's own `observe`, with reports and files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pipelines.replicas import checksum
+from pipelines.run_folder import RunFolder
+from pipelines.store import read_signals
+from pipelines.synchronization import GradientSum, ParameterAverage
+from pipelines.training import REPORT_SECONDS, TrainingLoop, WorkerReport
+from streamer.hierarchy import Hierarchy
+from streamer.replicas import SingleReplica
+from streamer.streamer import Streamer
+from tests.pipelines.tiny import Video, stream, tiny_config, tiny_store
+
+VIDEOS = [Video("a", 23), Video("b", 7), Video("c", 31)]
+BROKEN = Video("broken", 11, breaks=True)
+EMPTY = Video("empty", 0)
+
+
+def train(videos, out: Path, *, sync_every=1, average=False, clock: Callable[[], float] = lambda: 0.0):
+    """Runs a loop over the videos.
+
+    Returns:
+        The model and all reports; the last is the one that `run` returned.
+    """
+    model = Streamer(tiny_config(), seed=1)
+    reports: list[WorkerReport] = []
+    synchronization = ParameterAverage(model, SingleReplica()) if average else GradientSum(model)
+    loop = TrainingLoop(
+        model,
+        synchronization,
+        stream(videos),
+        tiny_store(RunFolder(out)),
+        sync_every=sync_every,
+        report=reports.append,
+        clock=clock,
+    )
+    assert loop.run() is reports[-1]
+    return model, reports
+
+
+def observed(videos) -> tuple[Streamer, list[Hierarchy], list[list[tuple[int, int, float, bool]]]]:
+    """What the model gives by itself: the hierarchies and signals of the videos that do not break."""
+    model = Streamer(tiny_config(), seed=1)
+    hierarchies, signals = [], []
+    for video in videos:
+        seen = [signal for vector in video.vectors for signal in model.observe(vector)]
+        if video.end.status == "failed":
+            model.lane.start_video()
+            continue
+        hierarchies.append(model.end_video(video.end.duration_s, video.name))
+        signals.append(sorted((s.level, s.index, s.value, s.boundary) for s in seen))
+    return model, hierarchies, signals
+
+
+def stored_signals(folder: RunFolder, video_id: str) -> list[tuple[int, int, float, bool]]:
+    table = read_signals(folder, video_id)
+    assert table is not None
+    return [(r["level"], r["snippet"], r["signal"], r["boundary"]) for r in table.to_pylist()]
+
+
+def facts(hierarchy: Hierarchy) -> list[dict]:
+    """Rows of the events table; unknown representations are null in memory and in files read back."""
+    return hierarchy.to_arrow().to_pylist()
+
+
+@pytest.mark.parametrize("videos", [VIDEOS, [VIDEOS[0], BROKEN, EMPTY, VIDEOS[2]]], ids=["whole", "broken"])
+def test_a_barrier_at_every_snippet_is_the_model_itself(tmp_path, videos):
+    model, _ = train(videos, tmp_path)
+    expected, hierarchies, signals = observed(videos)
+    assert len(model.levels) == 3
+    assert checksum(model.levels) == checksum(expected.levels)
+    folder = RunFolder(tmp_path)
+    assert len(list(folder.hierarchy.iterdir())) == len(hierarchies)
+    for hierarchy, values in zip(hierarchies, signals, strict=True):
+        stored = Hierarchy.from_parquet(folder.hierarchy_of(hierarchy.video_id))
+        assert facts(stored) == facts(hierarchy)
+        assert stored_signals(folder, hierarchy.video_id) == values
+
+
+@pytest.mark.parametrize("sync_every", [2, 5, 1000])
+def test_rare_barriers_are_groups_of_snippets(tmp_path, sync_every):
+    """Steps, growth and the end of videos may fall anywhere in a group."""
+    model, _ = train(VIDEOS, tmp_path, sync_every=sync_every)
+    expected = Streamer(tiny_config(), seed=1)
+    in_group = 0
+    hierarchies = []
+    for video in VIDEOS:
+        for vector in video.vectors:
+            due = expected.advance(vector).due
+            in_group += 1
+            if in_group < sync_every:
+                expected.learn(due)
+            else:
+                expected.barrier(due)
+                in_group = 0
+        hierarchies.append(expected.end_video(video.end.duration_s, video.name))
+    expected.barrier([])
+    assert checksum(model.levels) == checksum(expected.levels)
+    for hierarchy in hierarchies:
+        stored = Hierarchy.from_parquet(RunFolder(tmp_path).hierarchy_of(hierarchy.video_id))
+        assert facts(stored) == facts(hierarchy)
+
+
+def test_a_worker_that_learns_alone_learns_before_its_video_ends(tmp_path):
+    """The last snippet may bring a step, after which no representation of the last event is known."""
+    lone = Video("lone", 4)  # the third loss comes with the fourth snippet
+    train([lone], tmp_path, sync_every=100, average=True)
+    _, [hierarchy], _ = observed([lone])
+    assert hierarchy.levels[0][-1].representation is None
+    stored = Hierarchy.from_parquet(RunFolder(tmp_path).hierarchy_of("lone"))
+    assert facts(stored) == facts(hierarchy)
+
+
+def test_totals_of_the_last_report(tmp_path):
+    model, reports = train([VIDEOS[0], BROKEN, VIDEOS[1]], tmp_path)
+    last = reports[-1]
+    assert last.snippets == 23 + 11 + 7
+    assert last.ended == [VIDEOS[0].end, BROKEN.end, VIDEOS[1].end]
+    assert last.num_levels == len(model.levels)
+    assert model.learner is not None
+    assert last.steps == model.learner.steps > 0
+    folder = RunFolder(tmp_path)
+    stored = [Hierarchy.from_parquet(path) for path in folder.hierarchy.iterdir()]
+    whole = [sum(len(h.levels[level]) for h in stored if level < h.num_levels) for level in range(3)]
+    # The broken video has no hierarchy, yet the boundaries found in it count.
+    assert all(total >= number for total, number in zip(last.events, whole, strict=True))
+    assert last.events[0] > whole[0]
+
+
+def test_events_of_whole_videos_are_those_stored(tmp_path):
+    _, reports = train(VIDEOS, tmp_path)
+    stored = [Hierarchy.from_parquet(path) for path in RunFolder(tmp_path).hierarchy.iterdir()]
+    assert reports[-1].events == [
+        sum(len(h.levels[level]) for h in stored if level < h.num_levels) for level in range(3)
+    ]
+
+
+def test_reports_come_by_the_clock_and_tell_what_is_new(tmp_path):
+    times = iter(range(10_000))
+    _, reports = train(VIDEOS, tmp_path, clock=lambda: float(next(times)))
+    assert len(reports) > 61 / (REPORT_SECONDS + 2)
+    assert [end for report in reports for end in report.ended] == [video.end for video in VIDEOS]
+    totals = [report.snippets for report in reports]
+    assert totals == sorted(totals)
+    assert totals[-1] == 61
+    stored = [stored_signals(RunFolder(tmp_path), video.name) for video in VIDEOS]
+    for level in range(3):
+        values = [row[2] for rows in stored for row in rows if row[0] == level]
+        assert sum(report.signal_counts[level] for report in reports) == len(values)
+        assert sum(report.signal_sums[level] for report in reports) == pytest.approx(sum(values))
+
+
+def test_no_report_before_its_time_but_one_at_the_end(tmp_path):
+    _, reports = train(VIDEOS, tmp_path)
+    assert len(reports) == 1
+
+
+@pytest.mark.parametrize("videos", [[], [EMPTY], [EMPTY, EMPTY]])
+def test_a_stream_without_snippets_ends(tmp_path, videos):
+    model, reports = train(videos, tmp_path)
+    assert checksum(model.levels) == checksum(Streamer(tiny_config(), seed=1).levels)
+    assert (reports[-1].snippets, len(reports[-1].ended)) == (0, len(videos))
+    assert not RunFolder(tmp_path).hierarchy.exists()

@@ -1,0 +1,56 @@
+"""Tiny models of vectors, and streams for them."""
+
+import dataclasses
+from collections.abc import Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
+from streamer.hierarchy import Hierarchy
+from streamer.lane import Signal
+from streamer.streamer import Streamer
+from tests.oracle_cases import fill
+
+ALWAYS = DemarcationConfig(mode="fixed", threshold=2.0)  # every similarity is below it
+NEVER = DemarcationConfig(mode="fixed", threshold=-2.0)
+
+
+def tiny(**settings: Any) -> StreamerConfig:
+    """A model of vectors of 8 numbers; `learning` may be a dictionary."""
+    learning = settings.pop("learning", {})
+    defaults: dict[str, Any] = {
+        "modality": "vectors",
+        "feature_dim": 8,
+        "working_set_size": 4,
+        "evolve_every": 10,
+        "learning": LearningConfig(**{"lr": 1e-2, "optimize_every": 3, **learning}),
+    }
+    return StreamerConfig(**{**defaults, **settings})
+
+
+def vectors(n: int, seed: int = 0, dim: int = 8) -> Tensor:
+    """A stream with nested structure, `[n, dim]`, float64."""
+    return fill.vectors(n, dim, seed) if n else torch.zeros(0, dim, dtype=torch.float64)
+
+
+def watch(model: Streamer, stream: Iterable[Tensor]) -> tuple[Hierarchy, list[Signal]]:
+    """Shows the model one video."""
+    signals = [signal for x in stream for signal in model.observe(x)]
+    return model.end_video(), signals
+
+
+def same(one: Hierarchy, other: Hierarchy) -> bool:
+    """Whether two hierarchies are equal to the bit."""
+    return one.to_arrow().equals(other.to_arrow(), check_metadata=True)
+
+
+def parameters(model: Streamer) -> list[Tensor]:
+    """Copies of all parameters."""
+    return [parameter.detach().clone() for parameter in model.levels.parameters()]
+
+
+def with_demarcation(config: StreamerConfig, **settings: Any) -> StreamerConfig:
+    """The same model with another rule."""
+    return dataclasses.replace(config, demarcation=DemarcationConfig(**settings))
