@@ -10,7 +10,6 @@ from typing import Any
 
 import ray
 import ray.train
-from ray.actor import ActorHandle
 from ray.train import Checkpoint, LoggingConfig, RunConfig, ScalingConfig, UserCallback
 from ray.train.torch import TorchTrainer
 
@@ -42,7 +41,7 @@ class ReportBoard:
 class ReportForwarder(UserCallback):
     """Passes reports on from Ray Train's controller to the board."""
 
-    def __init__(self, board: ActorHandle) -> None:
+    def __init__(self, board: Any) -> None:
         self._board = board
 
     def after_report(
@@ -74,7 +73,8 @@ def fit_workers(
     Returns:
         What the worker of rank 0 returned.
     """
-    board = ReportBoard.remote()
+    board: Any = ReportBoard.remote()  # an actor's methods have attributes that its class has not
+    callbacks: list[UserCallback] = [ReportForwarder(board)]
     trainer = TorchTrainer(
         train_worker,
         train_loop_config={"task": task},
@@ -84,7 +84,7 @@ def fit_workers(
         run_config=RunConfig(
             name=folder.checkpoints.name,
             storage_path=str(folder.root),
-            callbacks=[ReportForwarder(board)],
+            callbacks=callbacks,
             logging_config=LoggingConfig(log_level="WARNING"),
         ),
     )
@@ -105,6 +105,8 @@ def _resources(use_gpu: bool) -> dict[str, float]:
 
 def _fit(trainer: TorchTrainer, fitted: Future[dict[str, Any]]) -> None:
     try:
-        fitted.set_result(trainer.fit().return_value)
+        returned = trainer.fit().return_value
+        assert returned is not None, "every worker returns something"
+        fitted.set_result(returned)
     except BaseException as error:  # handed to the thread that waits
         fitted.set_exception(error)

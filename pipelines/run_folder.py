@@ -174,7 +174,6 @@ class RunFolder:
         if not self.videos.exists():
             raise RunFolderError(f"{self.root}: holds no videos.parquet: give the folder of a finished run")
         try:
-            # Not read_table: it takes folder names such as `fps=30` for columns.
             with pq.ParquetFile(self.videos) as file:
                 return file.read(columns=VIDEOS_SCHEMA.names).cast(VIDEOS_SCHEMA).to_pylist()
         except (pa.ArrowException, OSError, ValueError) as error:

@@ -43,8 +43,8 @@ def segment(config: SegmentConfig, console: Console) -> int:
     inputs = prepare_inputs(config.inputs, config.truth, model.config.snippet_size, console)
     if fit_model(model.config, inputs) != model.config:
         raise CheckpointError(
-            f"{path}: the model takes {model.config.modality}, the inputs are {inputs.kind}: give other inputs, or "
-            "another --model"
+            f"{path}: the model takes {model.config.modality}, the inputs are {inputs.kind}: "
+            "give other inputs, or another --model"
         )
     tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri)
     folder.create()

@@ -104,8 +104,8 @@ def _connect(address: str) -> None:
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise ClusterError(
-            f"RAY_ADDRESS={address}: no Ray cluster can be used there: {reason}: correct the address, or unset it "
-            "to run on this machine"
+            f"RAY_ADDRESS={address}: no Ray cluster can be used there: {reason}: "
+            "correct the address, or unset it to run on this machine"
         ) from error
 
 
@@ -126,12 +126,14 @@ def _check_resources(workers: int, cpus: float, gpus: int) -> None:
 
     there = ray.cluster_resources()
     if there.get("CPU", 0) < cpus:
+        has = there.get("CPU", 0)
         raise ClusterError(
-            f"{workers} workers need {cpus:g} CPUs with their decoding, the cluster has {there.get('CPU', 0):g}: "
+            f"{workers} workers need {cpus:g} CPUs with their decoding, the cluster has {has:g}: "
             "use fewer --workers"
         )
     if there.get("GPU", 0) < gpus:
+        has = there.get("GPU", 0)
         raise ClusterError(
-            f"--device cuda needs a GPU for each of {workers} workers, the cluster has {there.get('GPU', 0):g}: "
+            f"--device cuda needs a GPU for each of {workers} workers, the cluster has {has:g}: "
             "use fewer --workers, or --device cpu"
         )

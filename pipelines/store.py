@@ -67,8 +67,4 @@ class HierarchyStore:
 def read_signals(folder: RunFolder, video_id: str) -> pa.Table | None:
     """The signals of a video, with the columns of `SIGNALS_SCHEMA`; None where they were not stored."""
     path = folder.signals_of(video_id)
-    if not path.exists():
-        return None
-    # Not read_table: it takes folder names such as `level=1` for columns.
-    with pq.ParquetFile(path) as file:
-        return file.read()
+    return pq.read_table(path) if path.exists() else None

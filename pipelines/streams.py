@@ -47,7 +47,11 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
         ),
     )
     # Without prefetching, which would hold every row back until the next one has come.
-    blocks = dataset.iterator().iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+    blocks: Any = dataset.iterator().iter_batches(
+        batch_size=None,  # pyright: ignore[reportArgumentType] - documented as: blocks as they are
+        batch_format="pyarrow",
+        prefetch_batches=0,
+    )
     for block in blocks:
         yield from block.to_pylist()
 

@@ -91,8 +91,8 @@ def _usable(uri: str) -> Iterator[None]:
     except (MlflowException, ImportError, OSError) as error:
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise TrackingError(
-            f"{uri}: MLflow cannot be used: {reason}: correct --tracking_uri or MLFLOW_TRACKING_URI, or leave both "
-            "away to track in the run's folder"
+            f"{uri}: MLflow cannot be used: {reason}: correct --tracking_uri or "
+            "MLFLOW_TRACKING_URI, or leave both away to track in the run's folder"
         ) from error
 
 

@@ -49,7 +49,7 @@ def check_run(folder: RunFolder, state: str = "finished") -> dict[str, Any]:
         if row["status"] == "done":
             assert found[row["video_id"]].snippets == row["snippets"]
             assert found[row["video_id"]].duration_s == row["duration_s"]
-    assert not [path for path in folder.root.rglob("*.tmp*")]
+    assert list(folder.root.rglob("*.tmp*")) == []
     return run
 
 

@@ -142,13 +142,6 @@ def test_no_inputs_keep_the_schema(tmp_path):
     assert folder.read_videos() == []
 
 
-def test_folder_name_like_a_column_does_not_confuse_the_reader(tmp_path):
-    folder = RunFolder(tmp_path / "fps=30")
-    folder.create()
-    folder.write_videos([VideoRow(entry("a"), "done", None, 20.0, 40)])
-    assert [row["fps"] for row in folder.read_videos()] == [25.0]
-
-
 @pytest.mark.parametrize("damage", ["noise", "columns", "folder"])
 def test_damaged_videos(tmp_path, damage):
     folder = RunFolder(tmp_path)

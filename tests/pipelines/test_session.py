@@ -27,8 +27,8 @@ with ray_session(workers=2, decode_cpus=0.5):
     import ray
     from ray._common.usage import usage_lib
     ray.get(ray.remote(lambda: 1).remote())
-    facts = {"store": ray.cluster_resources()["object_store_memory"], "usage": usage_lib.usage_stats_enabled()}
-    print(json.dumps(facts), flush=True)
+    store = ray.cluster_resources()["object_store_memory"]
+    print(json.dumps({"store": store, "usage": usage_lib.usage_stats_enabled()}), flush=True)
     sys.stdin.read()
 """
 

@@ -216,5 +216,12 @@ def test_a_lost_or_doubled_row_is_noticed(counts, data):
         list(read_rows(rows[: place + 1], VECTORS))
 
 
+def test_end_that_counts_other_snippets_is_refused():
+    rows = made_rows([5])
+    rows[-1]["snippets"] = 4
+    with pytest.raises(AssertionError, match="4 snippets sent, 5 came"):
+        list(read_rows(rows, VECTORS))
+
+
 def test_no_rows():
     assert list(read_rows([], VECTORS)) == []

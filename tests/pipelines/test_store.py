@@ -70,12 +70,6 @@ def test_signals_are_optional(tmp_path):
     assert not folder.signals.exists()
 
 
-def test_folder_name_like_a_column_does_not_confuse_the_reader(tmp_path):
-    table = read_signals(write(tmp_path / "level=7"), "dir/one")
-    assert table is not None
-    assert table["level"].to_pylist() == [0, 0, 0, 1]
-
-
 def test_hierarchy_is_written_last(tmp_path, monkeypatch):
     """What marks a video as finished must not be there before all the rest is."""
     write_table = pq.write_table

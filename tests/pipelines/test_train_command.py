@@ -25,7 +25,7 @@ SETTINGS = [*MODEL, *VIDEO_MODEL, "--seed", 3]
 
 
 @pytest.fixture(scope="module")
-def one(clips: Path, tmp_path_factory: pytest.TempPathFactory, ray_cluster: str) -> Iterator[Finished]:
+def one(clips: Path, tmp_path_factory: pytest.TempPathFactory, ray_cluster: str) -> Finished:
     """A run of one worker over all clips, with truth and a database of its own; nothing may touch it."""
     from pipelines.cli import main
     from pipelines.run_folder import RunFolder
@@ -40,7 +40,7 @@ def one(clips: Path, tmp_path_factory: pytest.TempPathFactory, ray_cluster: str)
     with pytest.MonkeyPatch.context() as environment:
         environment.delenv("MLFLOW_TRACKING_URI", raising=False)
         code = main([str(word) for word in words])
-    yield Finished(RunFolder(folder), code, "")
+    return Finished(RunFolder(folder), code, "")
 
 
 @pytest.fixture
@@ -123,13 +123,14 @@ def test_the_run_is_tracked_in_its_own_folder(one):
     assert steps == sorted(steps)
     assert steps[-1] == sum(SECONDS.values()) * 2
     assert "signal/level0" in run.data.metrics
+    assert run.inputs is not None
     [dataset] = run.inputs.dataset_inputs
     assert dataset.dataset.name == "inputs"
     found = artifacts(client, run)
     assert "videos.parquet" in found
     assert any(path.endswith(".png") for path in found)
-    assert "mlartifacts" in run.info.artifact_uri
-    assert one.folder.root.as_uri() in run.info.artifact_uri
+    location = (one.folder.root / "mlartifacts").as_uri()
+    assert str(run.info.artifact_uri).startswith(location)
     assert one.folder.evaluation.exists()
 
 

@@ -96,6 +96,18 @@ def test_growth_goes_on_from_the_inputs_that_were_counted(path):
     assert len(loaded.levels) == 2
 
 
+def test_losses_that_no_step_has_used_count_on(path):
+    model = Streamer(tiny(max_levels=1, learning={"optimize_every": 4}))
+    watch(model, vectors(3))
+    streamer.save(model, path)
+    loaded = streamer.load(path, train=True)
+    assert loaded.learner is not None
+    watch(loaded, vectors(2))
+    assert loaded.learner.steps == 0
+    watch(loaded, vectors(2))
+    assert loaded.learner.steps == 1
+
+
 def test_a_model_for_inference_has_the_parameters_and_learns_nothing(path):
     model = trained()
     streamer.save(model, path)
