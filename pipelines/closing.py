@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timezone
 from typing import Any
 
@@ -14,6 +15,7 @@ from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_
 from pipelines.snippets import VideoEnd
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
+from pipelines.wording import counted
 from streamer.errors import TruthError
 from streamer.hierarchy import Hierarchy
 
@@ -38,8 +40,22 @@ def video_rows(
             known = Hierarchy.from_parquet(folder.hierarchy_of(entry.video_id))
             rows.append(VideoRow(entry, "done", None, known.duration_s, known.snippets))
         else:
-            rows.append(unread_row(entry, "the run was interrupted before this video ended"))
+            rows.append(unread_row(entry, "the run ended before this video did"))
     return rows
+
+
+@contextmanager
+def failing(
+    folder: RunFolder, facts: Mapping[str, Any], rows: Callable[[], list[VideoRow]], tracker: Tracker
+) -> Iterator[None]:
+    """Where the block raises, leaves the run marked as failed, with a row for every input."""
+    try:
+        yield
+    except BaseException:
+        folder.write_videos(rows())
+        folder.write_run("failed", facts)
+        tracker.close("FAILED")
+        raise
 
 
 def conclude(
@@ -68,36 +84,38 @@ def conclude(
     if state == "interrupted":
         tracker.close("KILLED")
         console.print(
-            f"interrupted; {counts['done']} finished hierarchies are in {folder.hierarchy}",
+            f"interrupted; {counted(counts['done'], 'finished video')} in {folder.hierarchy}",
             soft_wrap=True,
             markup=False,
         )
         return INTERRUPTED
-    done = [row.entry.video_id for row in rows if row.status == "done"]
     if truth is not None:
-        try:
-            scores = evaluation.evaluate_run(folder, truth, seed, console)
-        except TruthError as error:
-            console.print(
-                f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False
-            )
-        else:
-            evaluation.write_scores(scores, folder)
-            evaluation.show(scores, console)
-            evaluation.track_evaluation(scores, folder, truth, tracker)
+        _score(folder, truth, seed, tracker, console)
     else:
+        done = [row.entry.video_id for row in rows if row.status == "done"]
         for path in evaluation.draw_figures(folder, done[: evaluation.FIGURED_VIDEOS], None):
             tracker.log_artifact(path, "figures")
     tracker.close()
     _tell_places(folder, tracker, console)
     if counts["failed"] > max_failed:
         console.print(
-            f"{counts['failed']} videos failed, {max_failed} are allowed (--max-failed)",
+            f"{counted(counts['failed'], 'video')} failed; --max-failed allows {max_failed}",
             style="red",
             highlight=False,
         )
         return 1
     return 0
+
+
+def _score(folder: RunFolder, truth: Truth, seed: int, tracker: Tracker, console: Console) -> None:
+    try:
+        scores = evaluation.evaluate_run(folder, truth, seed, console)
+    except TruthError as error:  # all annotated videos failed: the run itself is none the worse
+        console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False)
+        return
+    evaluation.write_scores(scores, folder)
+    evaluation.show(scores, console)
+    evaluation.track_evaluation(scores, folder, truth, tracker)
 
 
 def _tell_rows(rows: Sequence[VideoRow], counts: Mapping[str, int], console: Console) -> None:

@@ -129,7 +129,7 @@ def _check_disk(folder: Path) -> Finding:
 def _check_tracking() -> Finding:
     with tempfile.TemporaryDirectory() as folder:
         try:
-            tracker = Tracker(RunFolder(folder), "streamer doctor", "doctor", None)
+            tracker = Tracker(RunFolder(folder), "streamer doctor", "doctor", None, source="streamer doctor")
             tracker.log_metrics({"works": 1.0})
             tracker.close()
         except StreamerError as error:

@@ -25,7 +25,8 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     run = folder.read_run()
     truth = read_truth(config.truth)
     scores = evaluation.evaluate_run(folder, truth, config.seed, console)
-    tracker = Tracker(folder, config.experiment, f"{folder.root.name} evaluation", config.tracking_uri)
+    name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
+    tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
     evaluation.write_scores(scores, folder)
     evaluation.show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})

@@ -16,7 +16,7 @@ from rich.progress import track
 
 from pipelines import figures
 from pipelines.run_folder import RunFolder
-from pipelines.scoring import Score, render_table, score_video, summarise
+from pipelines.scoring import PREDICTORS, Score, render_table, score_video, summarise
 from pipelines.store import read_signals
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
@@ -119,14 +119,19 @@ def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tr
 
 
 def metric_values(summary: pd.DataFrame) -> dict[str, float]:
-    """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`."""
+    """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`.
+
+    Of the floors only what is of their whole hierarchy or of their best level: `evaluation.parquet` has the
+    rest, and a page of MLflow with hundreds of charts helps nobody.
+    """
     names = _unique_names(dict.fromkeys(summary["truth_level"]))
     values: dict[str, float] = {}
     for row in summary.to_dict("records"):
-        if pd.isna(row["mean"]):
+        of_a_level = not pd.isna(row["level"]) and not row["metric"].startswith("best_level")
+        if pd.isna(row["mean"]) or (of_a_level and row["predictor"] != PREDICTORS[0]):
             continue
         parts = [names[row["truth_level"]], row["predictor"], row["metric"].replace("@", "_at_")]
-        if not pd.isna(row["level"]) and not row["metric"].startswith("best_level"):
+        if of_a_level:
             parts.append(f"level{int(row['level'])}")
         values["/".join(parts)] = float(row["mean"])
     return values

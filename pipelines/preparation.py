@@ -12,6 +12,7 @@ from rich.progress import Progress
 from pipelines.catalog import CatalogEntry, build_catalog
 from pipelines.manifest import CatalogError
 from pipelines.truth import Truth, read_truth
+from pipelines.wording import counted
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, TruthError
 
@@ -78,6 +79,12 @@ def prepare_inputs(inputs: Sequence[str], truth: str | None, snippet_size: float
         except TruthError as error:
             hint = "" if truth else " (found in the input folder; name another with --truth)"
             raise TruthError(f"{error}{hint}") from error
+        console.print(
+            f"{counted(len(annotations.videos), 'annotated video')} in {path}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
     return Inputs(entries, videos, annotations)
 
 
@@ -114,12 +121,12 @@ def _truth_beside(inputs: Sequence[str]) -> str | None:
 
 def _tell(console: Console, entries: Sequence[CatalogEntry], ignored: int) -> None:
     unreadable = [entry for entry in entries if entry.status != "ready"]
-    hours = sum(entry.duration_s or 0.0 for entry in entries if entry.status == "ready") / 3600
-    line = f"{len(entries) - len(unreadable)} readable inputs, {hours * 60:.1f} minutes"
+    minutes = sum(entry.duration_s or 0.0 for entry in entries if entry.status == "ready") / 60
+    line = f"{counted(len(entries) - len(unreadable), 'readable input')}, {minutes:.1f} minutes"
     if unreadable:
         line += f"; {len(unreadable)} unreadable"
     if ignored:
-        line += f"; {ignored} other files ignored"
+        line += f"; {counted(ignored, 'other file')} ignored"
     console.print(line, highlight=False)
     for entry in unreadable[:SHOWN]:
         console.print(

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from datetime import datetime, timezone
 from pathlib import Path
-from typing import Any
 
 import torch
 from rich.console import Console
 
 from pipelines.catalog import CatalogEntry
-from pipelines.closing import conclude, video_rows
+from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import SegmentConfig
+from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.run_folder import RunFolder, RunState, checkpoint_of, software
+from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
 from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
-from pipelines.tracking import Tracker
 from streamer import checkpoint
 from streamer.errors import CheckpointError, VideoError
 from streamer.release import is_release_checkpoint, load_release_checkpoint
@@ -46,33 +44,22 @@ def segment(config: SegmentConfig, console: Console) -> int:
             f"{path}: the model takes {model.config.modality}, the inputs are {inputs.kind}: "
             "give other inputs, or another --model"
         )
-    tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri)
-    folder.create()
-    facts: dict[str, Any] = {
-        "command": "segment",
-        "config": {**asdict(config), "model": model.config.to_dict(), "checkpoint": str(path)},
-        "software": software(),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "mlflow": {"uri": tracker.uri, "run_id": tracker.run_id},
-    }
-    folder.write_run("running", facts)
-    tracker.log_params(facts["config"])
-    tracker.log_dataset(
-        [asdict(entry) for entry in inputs.entries], ", ".join(config.inputs), "inputs", "segmentation"
-    )
-    metadata = {"streamer.config": json.dumps(facts["config"]), "streamer.model": str(path)}
+    settings = {**asdict(config), "model": model.config.to_dict(), "checkpoint": str(path)}
+    tracker, facts = open_run("segment", settings, folder, inputs)
+    metadata = {"streamer.config": json.dumps(settings), "streamer.model": str(path)}
     store = HierarchyStore(folder, metadata, signals=config.signals)
-    try:
-        state, totals = _segment_all(config, inputs, model, store, console)
-    except BaseException:
-        folder.write_run("failed", facts)
-        tracker.close("FAILED")
-        raise
+    totals = Totals(len(inputs.videos), inputs.expected_snippets(model.config.snippet_size))
+
+    def rows() -> list[VideoRow]:
+        return video_rows(inputs.entries, totals.ended, folder)
+
+    with failing(folder, facts, rows, tracker):
+        state = _segment_all(config, inputs, model, store, totals, console)
     return conclude(
         state,
         folder=folder,
         facts={**facts, "totals": totals.facts()},
-        rows=video_rows(inputs.entries, totals.ended, folder),
+        rows=rows(),
         truth=inputs.truth,
         seed=0,
         max_failed=config.max_failed,
@@ -94,19 +81,22 @@ def load_model(path: Path, device: str) -> Streamer:
 
 
 def _segment_all(
-    config: SegmentConfig, inputs: Inputs, model: Streamer, store: HierarchyStore, console: Console
-) -> tuple[RunState, Totals]:
+    config: SegmentConfig,
+    inputs: Inputs,
+    model: Streamer,
+    store: HierarchyStore,
+    totals: Totals,
+    console: Console,
+) -> RunState:
     """Goes through the readable inputs; Ctrl-C ends it between two snippets."""
-    size = model.config.snippet_size
-    totals = Totals(len(inputs.videos), inputs.expected_snippets(size))
     with ProgressDisplay(console, "segmenting") as display:
         try:
             for entry in inputs.videos:
                 totals.add_video(_segment_one(entry, model, config, store), len(model.levels))
                 display.show(totals)
         except KeyboardInterrupt:
-            return "interrupted", totals
-    return "finished", totals
+            return "interrupted"
+    return "finished"
 
 
 def _segment_one(
@@ -127,8 +117,7 @@ def _segment_one(
             decoder=config.decoder,
         )
     except VideoError as error:
-        reason = str(error).removeprefix(f"{error.uri}: ")
-        return VideoEnd(entry.video_id, model.lane.index, error.time_s or 0.0, "failed", reason), []
+        return VideoEnd(entry.video_id, model.lane.index, error.time_s or 0.0, "failed", error.detail), []
     store.write(hierarchy, signals)
     end = VideoEnd(entry.video_id, hierarchy.snippets, hierarchy.duration_s, "done", warning)
     return end, [len(events) for events in hierarchy.levels]

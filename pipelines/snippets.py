@@ -109,10 +109,10 @@ def snippet_rows(
                         delivered += len(batch)
                         batch, last_row = [], clock()
             except TruncatedVideoError as error:
-                reason = error.reason
+                reason = error.detail
             duration_s = source.duration_s
     except VideoError as error:
-        reason, failed = str(error).removeprefix(f"{error.uri}: "), True
+        reason, failed = error.detail, True
         duration_s = error.time_s or 0.0
     if batch:
         yield _row(entry.video_id, delivered, batch)

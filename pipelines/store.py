@@ -31,16 +31,19 @@ class HierarchyStore:
         folder: the run.
         metadata: goes into every file's schema metadata.
         signals: whether signals are stored too.
+
+    Attributes:
+        keeps_signals: whether signals are stored too.
     """
 
     def __init__(self, folder: RunFolder, metadata: Mapping[str, str], *, signals: bool) -> None:
         self._folder = folder
         self._metadata = dict(metadata)
-        self._signals = signals
+        self.keeps_signals = signals
 
     def write(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
         """Writes one finished video; its hierarchy last, since that is what marks it as finished."""
-        if self._signals:
+        if self.keeps_signals:
             self._write_signals(hierarchy, signals)
         self._folder.hierarchy.mkdir(parents=True, exist_ok=True)
         hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), self._metadata)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import logging
 import os
 import shlex
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 DATABASE_FILE = "mlflow.db"
 SQLITE = "sqlite:///"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # or else its pages suit chat bots
 MAX_BATCH = 1000  # metrics that one call of MLflow takes
 
 
@@ -104,6 +106,7 @@ class Tracker:
         experiment: MLflow experiment, created where it does not exist.
         run_name: name of the MLflow run.
         uri: store or server; None for MLFLOW_TRACKING_URI, or else SQLite in the run's folder.
+        source: what started the run, as MLflow shows it.
         database: what `prepare_store` returned; becomes the run's own database where it has none.
 
     Raises:
@@ -117,6 +120,7 @@ class Tracker:
         run_name: str,
         uri: str | None,
         *,
+        source: str,
         database: Path | None = None,
     ) -> None:
         self.uri = store_uri(folder, uri)
@@ -133,8 +137,11 @@ class Tracker:
                 self.experiment_id = found.experiment_id
             else:
                 location = _artifact_location(self.uri)
-                self.experiment_id = self._client.create_experiment(experiment, artifact_location=location)
-            run = self._client.create_run(self.experiment_id, run_name=run_name)
+                self.experiment_id = self._client.create_experiment(
+                    experiment, artifact_location=location, tags=EXPERIMENT_TAGS
+                )
+            tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": source}
+            run = self._client.create_run(self.experiment_id, tags=tags, run_name=run_name)
         self.run_id: str = run.info.run_id
 
     @property

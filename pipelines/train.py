@@ -6,18 +6,18 @@ import json
 import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from datetime import datetime, timezone
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 from rich.console import Console
 
-from pipelines.closing import conclude, video_rows
+from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import TrainConfig
+from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.run_folder import RunFolder, RunState, checkpoint_of, software
+from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
 from pipelines.session import ray_session
 from pipelines.tracking import Tracker, prepare_store
 from streamer import checkpoint
@@ -70,13 +70,6 @@ class TrainingRun:
         self._console = console
         expected = inputs.expected_snippets(config.model.snippet_size)
         self._totals = Totals(len(inputs.videos), expected)
-        self._facts: dict[str, Any] = {
-            "command": "train",
-            "config": asdict(config),
-            "seed": config.seed,
-            "software": software(),
-            "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        }
 
     def run(self) -> int:
         """Trains, writes, scores and tells; see `train`."""
@@ -88,19 +81,16 @@ class TrainingRun:
             if config.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
                 preparing.result()  # another store tells at once whether it can be used
             with ray_session(config.workers, DECODE_CPUS, gpus):
-                tracker = self._open(preparing.result())
-                try:
-                    state = self._fit(tracker)
-                except BaseException:
-                    self._folder.write_run("failed", self._facts)
-                    tracker.close("FAILED")
-                    raise
-        rows = video_rows(self._inputs.entries, self._totals.ended, self._folder)
+                tracker, facts = open_run(
+                    "train", asdict(config), self._folder, self._inputs, database=preparing.result()
+                )
+                with failing(self._folder, facts, self._rows, tracker):
+                    state, findings = self._fit(tracker)
         return conclude(
             state,
             folder=self._folder,
-            facts=self._facts,
-            rows=rows,
+            facts={**facts, **findings},
+            rows=self._rows(),
             truth=self._inputs.truth,
             seed=config.seed,
             max_failed=config.max_failed,
@@ -108,20 +98,15 @@ class TrainingRun:
             console=self._console,
         )
 
-    def _open(self, database: Path | None) -> Tracker:
-        """Makes the run's folder and records what the run is about to do."""
-        config, folder = self._config, self._folder
-        tracker = Tracker(folder, config.experiment, folder.root.name, config.tracking_uri, database=database)
-        folder.create()
-        self._facts["mlflow"] = {"uri": tracker.uri, "run_id": tracker.run_id}
-        folder.write_run("running", self._facts)
-        tracker.log_params({**asdict(config), "videos": len(self._inputs.videos)})
-        rows = [asdict(entry) for entry in self._inputs.entries]
-        tracker.log_dataset(rows, ", ".join(config.inputs), "inputs", "training")
-        return tracker
+    def _rows(self) -> list[VideoRow]:
+        return video_rows(self._inputs.entries, self._totals.ended, self._folder)
 
-    def _fit(self, tracker: Tracker) -> RunState:
-        """Runs the workers to the end, or to Ctrl-C."""
+    def _fit(self, tracker: Tracker) -> tuple[RunState, dict[str, Any]]:
+        """Runs the workers to the end, or to Ctrl-C.
+
+        Returns:
+            How it ended, and what `run.json` tells of it.
+        """
         from pipelines.fitting import fit_workers  # imports Ray, whose environment is set by now
         from pipelines.worker import WorkerTask
 
@@ -157,10 +142,9 @@ class TrainingRun:
                     receive=receive,
                 )
             except KeyboardInterrupt:
-                return "interrupted"
+                return "interrupted", {"totals": self._totals.facts()}
         assert len(set(result["checksums"])) == 1, f"replicas differ: {result['checksums']}"
-        self._facts |= {"parameters_crc32": result["checksums"][0], "totals": self._totals.facts()}
-        return "finished"
+        return "finished", {"parameters_crc32": result["checksums"][0], "totals": self._totals.facts()}
 
 
 def _use_gpu(config: TrainConfig) -> bool:

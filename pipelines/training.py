@@ -123,7 +123,8 @@ class TrainingLoop:
         self._report.ended.append(end)
 
     def _note(self, signals: list[Signal]) -> None:
-        self._signals += signals
+        if self._store.keeps_signals:
+            self._signals += signals
         self._report.snippets += 1
         for signal in signals:
             self._report.signal_sums[signal.level] += signal.value

@@ -12,10 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
-from streamer.distance import Distance
 from streamer.errors import ConfigError
 
 T = TypeVar("T")
+
+
+Distance = Literal["similarity", "distance"]
 
 
 def require(condition: bool, message: str) -> None:

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import Protocol
 
-from streamer.config import DemarcationConfig
-from streamer.distance import Distance
+from streamer.config import DemarcationConfig, Distance
 
 
 class Demarcation(Protocol):

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch.nn.functional as F
 from torch import Tensor
 
-Distance = Literal["similarity", "distance"]
+from streamer.config import Distance
 
 
 def signal(kind: Distance, prediction: Tensor, target: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ class VideoError(StreamerError):
         uri: the file or address.
         time_s: seconds after the first frame up to which snippets were readable; None if none was.
         reason: what is wrong, without the name of the file.
+        detail: the reason and the place in the recording, without the name of the file.
     """
 
     def __init__(self, uri: str, reason: str, time_s: float | None = None) -> None:
@@ -36,6 +37,7 @@ class VideoError(StreamerError):
         self.uri = uri
         self.time_s = time_s
         self.reason = reason
+        self.detail = f"{where}{reason}"
 
     def __reduce__(self) -> tuple[type["VideoError"], tuple[str, str, float | None]]:
         """Pickles by the constructor's arguments (exceptions pickle by their message otherwise)."""

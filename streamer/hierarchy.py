@@ -281,25 +281,6 @@ def validate_table(table: pa.Table) -> None:
     Hierarchy.from_arrow(table)
 
 
-def close_levels(starts: Sequence[Sequence[float]], duration_s: float) -> list[list[tuple[float, float]]]:
-    """Turns the times at which events start into segments that end with the video.
-
-    Args:
-        starts: per level, ascending seconds, the first of them 0.0. Starts at or after the end of the video,
-            as a boundary found at the very last snippet gives, begin no event and are left out.
-        duration_s: seconds from the first frame to the end of the last, above 0.
-
-    Returns:
-        Per level, (start_s, end_s) of every event; the last one ends at `duration_s`.
-    """
-    assert all(level and level[0] == 0.0 for level in starts), "every level starts at 0.0"
-    levels = []
-    for level in starts:
-        kept = [start for start in level if start < duration_s]
-        levels.append(list(zip(kept, [*kept[1:], duration_s], strict=True)))
-    return levels
-
-
 def _snippets_before(times: np.ndarray, snippet_size: float, snippets: int) -> np.ndarray:
     """Counts the snippets k < `snippets` with k * snippet_size < time, int64 [n]."""
     steps = times / snippet_size

@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from streamer import distance
-from streamer.config import StreamerConfig
+from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import make_demarcation
-from streamer.distance import Distance
 from streamer.hierarchy import Event
 from streamer.levels import Levels
 from streamer.tally import Tally
@@ -84,7 +83,7 @@ class EventRecorder:
     def end(self, end_s: float, boundary_signal: float | None, z_D: Tensor | None) -> None:
         """Ends the running event at `end_s` seconds."""
         mean = self._sum / self._count if self._count else None
-        z = None if z_D is None else z_D.detach().to("cpu", torch.float32).numpy()
+        z = None if z_D is None else z_D.detach().to("cpu", torch.float32, copy=True).numpy()
         self.events.append(Event(self._start_s, end_s, mean, boundary_signal, z))
         self._start_s, self._sum, self._count = end_s, 0.0, 0
 

@@ -68,7 +68,7 @@ def segment_recording(
             for snippet in source:
                 signals += model.observe(snippet)
         except TruncatedVideoError as error:
-            warning = error.reason
+            warning = error.detail
         except ConfigError as error:
             raise ConfigError(f"{uri}: {error}") from error
         if model.lane.index == 0:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from streamer.distance import Distance
+from streamer.config import Distance
 
 
 class WorkingSet:

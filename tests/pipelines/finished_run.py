@@ -6,8 +6,9 @@ from pathlib import Path
 from pipelines.catalog import CatalogEntry
 from pipelines.run_folder import RunFolder, VideoRow
 from pipelines.store import HierarchyStore
-from streamer.hierarchy import Event, Hierarchy, close_levels
+from streamer.hierarchy import Event, Hierarchy
 from streamer.lane import Signal
+from tests.levels import close_levels
 
 THREE_LEVELS = ((0.0, 2.0, 5.0, 6.0, 9.0, 12.0), (0.0, 2.0, 6.0, 12.0), (0.0, 6.0))
 DURATION_S = 20.0

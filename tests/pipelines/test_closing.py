@@ -56,7 +56,7 @@ def test_every_input_has_one_row(tmp_path):
         ("c", "skipped"),
         ("noise", "failed"),
     ]
-    assert rows[2].reason == "the run was interrupted before this video ended"
+    assert rows[2].reason == "the run ended before this video did"
 
 
 def test_stored_hierarchy_counts_though_its_end_was_not_reported(tmp_path):

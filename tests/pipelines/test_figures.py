@@ -16,7 +16,8 @@ from pipelines.drawing import clock, fitting_text, plain_text, time_step
 from pipelines.figures import save, signal_figure, timeline_figure
 from pipelines.store import SIGNALS_SCHEMA
 from pipelines.strips import assign_rows
-from streamer.hierarchy import Event, Hierarchy, close_levels
+from streamer.hierarchy import Event, Hierarchy
+from tests.levels import close_levels
 
 TRUTH = {
     "motion": [(0.0, 2.5, "chop"), (2.5, 6.0, "stir"), (6.0, 20.0, "pour")],

@@ -13,7 +13,6 @@ from pipelines.run_folder import (
     VIDEOS_SCHEMA,
     RunFolder,
     RunFolderError,
-    VideoRow,
     checkpoint_of,
     end_row,
     software,

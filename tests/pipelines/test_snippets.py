@@ -142,7 +142,7 @@ def test_what_a_source_raises_becomes_the_end(monkeypatch, snippets):
     truncated = Scripted(snippets, TruncatedVideoError("/data/v.mp4", "ends early", 1.0))
     _, end = read_video(scripted_rows(monkeypatch, truncated), VECTORS)
     status = "done" if snippets else "failed"
-    assert end == VideoEnd("v", snippets, snippets * 0.5, status, "ends early")
+    assert end == VideoEnd("v", snippets, snippets * 0.5, status, "at 1.00 s: ends early")
     broken = Scripted(snippets, VideoError("/data/v.mp4", "breaks", 1.0))
     _, end = read_video(scripted_rows(monkeypatch, broken), VECTORS)
     assert end == VideoEnd("v", snippets, 1.0, "failed", "at 1.00 s: breaks")

@@ -33,7 +33,7 @@ def test_the_default_store_is_made_apart_and_moved_in(folder, tmp_path):
     scratch.mkdir()
     database = prepare_store(folder, None, scratch)
     assert not folder.root.exists()
-    tracker = Tracker(folder, "mine", "name", None, database=database)
+    tracker = Tracker(folder, "mine", "name", None, source="streamer train", database=database)
     assert tracker.uri == f"sqlite:///{folder.root / 'mlflow.db'}"
     tracker.log_params({"a": {"b": 1, "c": "x" * 7000}})
     tracker.log_metrics({f"m{number}": number for number in range(1500)}, step=7)
@@ -55,13 +55,13 @@ def test_the_default_store_is_made_apart_and_moved_in(folder, tmp_path):
     assert [path.name for path in files(folder.root / "mlartifacts")] == ["note.txt"]
     # A second run finds the database, and the experiment in it.
     assert prepare_store(folder, None, scratch) is None
-    assert Tracker(folder, "mine", "again", None).experiment_id == tracker.experiment_id
+    assert Tracker(folder, "mine", "again", None, source="again").experiment_id == tracker.experiment_id
 
 
 def test_a_store_elsewhere_keeps_its_artifacts_beside_it(folder, tmp_path, store, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     assert prepare_store(folder, None, tmp_path) is None
-    tracker = Tracker(folder, "elsewhere", "name", None)
+    tracker = Tracker(folder, "elsewhere", "name", None, source="streamer train")
     assert tracker.uri == store
     (tmp_path / "note.txt").write_text("x")
     tracker.log_artifact(tmp_path / "note.txt")
@@ -72,7 +72,7 @@ def test_a_store_elsewhere_keeps_its_artifacts_beside_it(folder, tmp_path, store
 
 def test_an_address_given_goes_before_the_environment(folder, tmp_path, store, closed, monkeypatch):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", closed)
-    assert Tracker(folder, "given", "name", store).uri == store
+    assert Tracker(folder, "given", "name", store, source="streamer train").uri == store
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,11 @@ def test_an_address_given_goes_before_the_environment(folder, tmp_path, store, c
 )
 def test_what_cannot_be_used_is_one_line(folder, tmp_path, uri):
     uri = uri.format(tmp=tmp_path)
-    for attempt in (lambda: prepare_store(folder, uri, tmp_path), lambda: Tracker(folder, "e", "n", uri)):
+    attempts = (
+        lambda: prepare_store(folder, uri, tmp_path),
+        lambda: Tracker(folder, "e", "n", uri, source="s"),
+    )
+    for attempt in attempts:
         with pytest.raises(TrackingError) as raised:
             attempt()
         assert str(raised.value).startswith(f"{uri}: MLflow cannot be used: ")

@@ -191,6 +191,7 @@ def test_a_foreign_file_is_refused(path, content):
     refusal(streamer.load_release_checkpoint, path)
 
 
+@pytest.mark.filterwarnings("ignore:Detected pickle protocol")
 def test_damage_anywhere_is_refused_or_harmless(path):
     """Instructions in a damaged file make torch's reader fail in many ways."""
     streamer.save(Streamer(tiny(max_levels=1)), path)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from streamer.errors import HierarchyError
 from streamer.events_table import events_schema
-from streamer.hierarchy import Event, Hierarchy, close_levels, validate_table
+from streamer.hierarchy import Event, Hierarchy, validate_table
 
 IN_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 
@@ -304,25 +304,13 @@ def test_a_damaged_file_is_refused_or_still_valid_but_never_breaks(tmp_path, dat
         read.validate()
 
 
-@pytest.mark.parametrize(
-    ("starts", "duration", "expected"),
-    [
-        ([[0.0]], 5.0, [[(0.0, 5.0)]]),
-        ([[0.0, 1.0, 2.5], [0.0, 2.5]], 5.0, [[(0, 1), (1, 2.5), (2.5, 5)], [(0, 2.5), (2.5, 5)]]),
-        ([[0.0, 1.0, 5.0]], 5.0, [[(0.0, 1.0), (1.0, 5.0)]]),  # a boundary at the very end begins nothing
-        ([[0.0, 1.0, 5.0]], 4.8, [[(0.0, 1.0), (1.0, 4.8)]]),
-    ],
-)
-def test_levels_are_closed_at_the_end_of_the_video(starts, duration, expected):
-    assert close_levels(starts, duration) == expected
-
-
-@pytest.mark.parametrize("snippet_size", [0.1, 0.3, 1 / 3, 1 / 30, 0.5])
-def test_snippets_are_counted_on_the_grid_in_spite_of_rounding(snippet_size):
-    snippets = 5000
-    duration = snippets * snippet_size
-    events = [Event(*times) for times in segments([k * snippet_size for k in range(snippets)], duration)]
-    table = Hierarchy("a", duration, snippet_size, [events], snippets, dim=1).to_arrow()
-    assert set(table["children"].to_pylist()) == {1}
-    off_grid = [Event(0.0, 0.75), Event(0.75, 0.9), Event(0.9, 2.0)]
-    assert Hierarchy("a", 2.0, 0.5, [off_grid], 4, dim=1).to_arrow()["children"].to_pylist() == [2, 0, 2]
+def test_a_changed_number_is_noticed(tmp_path):
+    path = tmp_path / "a.parquet"
+    noise = np.random.default_rng(0).standard_normal(256).astype(np.float32)  # too random to be compressed
+    Hierarchy("a", 5.0, 0.5, [[Event(0.0, 5.0, representation=noise)]], 10).to_parquet(path)
+    column = pq.read_metadata(path).row_group(0).column(9)
+    content = bytearray(path.read_bytes())
+    content[column.data_page_offset + column.total_compressed_size // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(HierarchyError, match="not a readable Parquet file"):
+        Hierarchy.from_parquet(path)

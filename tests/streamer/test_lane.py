@@ -91,6 +91,16 @@ def test_after_a_step_there_is_no_representation_until_the_next_snippet():
     at_step.to_arrow()
 
 
+def test_a_representation_keeps_nothing_else_in_memory():
+    model = Streamer(tiny(distance="distance", max_levels=1), train=False)
+    hierarchy, _ = watch(model, vectors(4))
+    for event in hierarchy.levels[0]:
+        assert event.representation is not None
+        owner = event.representation.base
+        assert isinstance(owner, torch.Tensor)
+        assert owner.untyped_storage().nbytes() == event.representation.nbytes
+
+
 def test_the_representation_is_that_of_the_working_set_when_the_event_ended():
     config = tiny(max_levels=1, demarcation=ALWAYS)
     model = Streamer(config, train=False)
