@@ -49,6 +49,7 @@ def open_run(
     facts: dict[str, Any] = {
         "command": command,
         "config": dict(config),
+        "seed": config.get("seed"),
         "software": software(),
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "mlflow": {"uri": tracker.uri, "run_id": tracker.run_id},

@@ -1,6 +1,8 @@
 """Processes that a test started, and all that these started, found by a mark in their environment."""
 
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -8,8 +10,17 @@ import pytest
 MARK = "STREAMER_TEST_MARK"
 PROC = Path("/proc")
 LISTENING = "0A"
+DEADLINE_S = 120.0
 
 needs_proc = pytest.mark.skipif(not (PROC / "self" / "environ").exists(), reason="needs Linux's /proc")
+
+
+def await_true(condition: Callable[[], bool], what: str) -> None:
+    """Waits for what other processes do."""
+    end = time.monotonic() + DEADLINE_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {DEADLINE_S} s: {what}"
+        time.sleep(0.05)
 
 
 def marked(mark: str) -> dict[int, str]:

@@ -122,7 +122,7 @@ def test_interrupted_run_tells_what_is_there(tmp_path, tracker):
     rows = video_rows([entry("a"), entry("b")], [], folder)
     code, text = close(folder, rows, tracker, state="interrupted")
     assert code == INTERRUPTED
-    assert f"interrupted; 1 finished hierarchies are in {folder.hierarchy}" in text
+    assert f"interrupted; 1 finished video in {folder.hierarchy}" in text
     assert json.loads(folder.run_json.read_text())["state"] == "interrupted"
     assert [row["status"] for row in folder.read_videos()] == ["done", "skipped"]
     tracker.close.assert_called_once_with("KILLED")

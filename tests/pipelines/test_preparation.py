@@ -54,7 +54,7 @@ def test_readable_inputs_are_the_videos(folder):
     assert [entry.video_id for entry in found.videos] == ["a", "b"]
     assert (found.kind, found.truth) == ("video", None)
     assert found.expected_snippets(0.5) == 8
-    assert "2 readable inputs, 0.1 minutes; 1 unreadable; 1 other files ignored" in text
+    assert "2 readable inputs, 0.1 minutes; 1 unreadable; 1 other file ignored" in text
     assert f"failed: {folder / 'noise.mp4'}: " in text
 
 

@@ -17,7 +17,7 @@ from pipelines.cli import main
 from pipelines.run_folder import RunFolder
 from pipelines.session import OBJECT_STORE_BYTES, ClusterError, ray_session
 from tests.pipelines.conftest import MODEL, write_vectors
-from tests.pipelines.processes import MARK, is_loopback, listening, marked, needs_proc
+from tests.pipelines.processes import MARK, await_true, is_loopback, listening, marked, needs_proc
 from tests.pipelines.runs import check_run, files
 
 SESSION = """
@@ -76,7 +76,7 @@ def test_a_local_session_keeps_to_itself(tmp_path, ray_folder):
     assert facts == {"store": OBJECT_STORE_BYTES, "usage": False}
     assert errors == ""
     assert files(tmp_path) == []
-    assert set(marked(mark)) == set()
+    await_true(lambda: not marked(mark), "all processes of the session have ended")
 
 
 @pytest.mark.ray

@@ -14,13 +14,13 @@ from pipelines.snippets import ROW_SNIPPETS, Snippet, SnippetFormat, VideoEnd, r
 from pipelines.streams import ray_rows
 from streamer.sources import open_source
 from tests.pipelines.conftest import SECONDS
+from tests.pipelines.processes import DEADLINE_S, await_true
 from tests.streamer.video.clips import constant_rate, encode, number_in
 
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
 FRAMES = SnippetFormat("frames", 0.5, 48, 16, "pyav")
 VECTORS = SnippetFormat("vectors", 0.5, 16, 16, "pyav")
-DEADLINE_S = 60.0
 MOST_BYTES, MOST_ROWS = 64 * 2**20, 100  # that may wait for the model, whichever is less
 WIDE_ROW = ROW_SNIPPETS * 256 * 256 * 3
 
@@ -34,14 +34,6 @@ def video(path: Path, name: str | None = None) -> CatalogEntry:
 
 def raw_row(entry: CatalogEntry, number: int, data: bytes) -> Row:
     return {"video_id": entry.video_id, "index": number, "count": 1, "data": data, "status": "running"}
-
-
-def await_true(condition: Callable[[], bool], what: str) -> None:
-    """Waits for what other processes do."""
-    end = time.monotonic() + DEADLINE_S
-    while not condition():
-        assert time.monotonic() < end, f"not within {DEADLINE_S} s: {what}"
-        time.sleep(0.05)
 
 
 def await_stall(log: Path) -> int:

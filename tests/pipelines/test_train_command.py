@@ -159,7 +159,7 @@ def test_three_workers_for_three_damaged_and_whole_inputs(clips, damaged, comman
     assert rows["cut"]["reason"]
     assert rows["good"]["reason"] is None
     assert run["totals"]["snippets"] == rows["good"]["snippets"] + rows["cut"]["snippets"]
-    assert "1 videos failed" in few.output
+    assert "1 video failed" in few.output
     assert "Traceback" not in few.output
 
 
