@@ -133,7 +133,7 @@ def _check_tracking() -> Finding:
             tracker.log_metrics({"works": 1.0})
             tracker.close()
         except StreamerError as error:
-            return Finding(False, f"{error}: check MLFLOW_TRACKING_URI")
+            return Finding(False, str(error))
     where = os.environ.get("MLFLOW_TRACKING_URI") or "SQLite in the folder of each run"
     return Finding(True, f"MLflow records runs ({where})")
 

@@ -1,17 +1,15 @@
 """Manifests: tables that say which recordings, or parts of recordings, are the inputs of a run."""
 
-import csv
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
+from pipelines.tables import table_rows
 from streamer.errors import StreamerError
 
 _REQUIRED = ("video_id", "uri")
@@ -81,7 +79,7 @@ def read_manifest(path: str) -> list[Source]:
     Raises:
         CatalogError: naming the file, the row and what is wrong with it.
     """
-    rows = _csv_rows(path) if path.lower().endswith(".csv") else _parquet_rows(path)
+    rows = table_rows(Path(path), required=_REQUIRED, optional=_OPTIONAL, error=CatalogError)
     sources: list[Source] = []
     places: dict[str, str] = {}
     for place, record in rows:
@@ -92,49 +90,6 @@ def read_manifest(path: str) -> list[Source]:
             raise CatalogError(f"{path}, {place}: {what}")
         sources.append(source)
     return sources
-
-
-def _csv_rows(path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields (place, columns) of every row of a CSV file."""
-    try:
-        with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            _check_columns(path, reader.fieldnames or ())
-            for record in reader:
-                place = f"line {reader.line_num}"
-                if None in record:
-                    raise CatalogError(f"{path}, {place}: more fields than columns; quote fields with commas")
-                yield place, record
-    except UnicodeDecodeError as error:
-        raise CatalogError(f"{path}: is not text in UTF-8; save it as such") from error
-    except (csv.Error, OSError) as error:
-        raise CatalogError(f"{path}: cannot be read as CSV ({error}); mend or leave out the file") from error
-
-
-def _parquet_rows(path: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Yields (place, columns) of every row of a Parquet file."""
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            _check_columns(path, names)
-            table = file.read([name for name in (*_REQUIRED, *_OPTIONAL) if name in names])
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        detail = " ".join(str(error).split())
-        raise CatalogError(f"{path}: cannot be read as Parquet ({detail}); write it again") from error
-    for number, record in enumerate(table.to_pylist(), start=1):
-        yield f"row {number}", record
-
-
-def _check_columns(path: str, names: Sequence[str]) -> None:
-    missing = [name for name in _REQUIRED if name not in names]
-    if missing:
-        raise CatalogError(
-            f"{path}: lacks the column {' and '.join(missing)}; "
-            "a manifest has video_id,uri and optionally split,start_s,end_s"
-        )
-    twice = [name for name in (*_REQUIRED, *_OPTIONAL) if list(names).count(name) > 1]
-    if twice:
-        raise CatalogError(f"{path}: has the column {twice[0]} more than once; keep one of them")
 
 
 def _source(where: str, record: Mapping[str, Any], folder: str) -> Source:

@@ -7,6 +7,7 @@ import logging
 import os
 import shlex
 import shutil
+import sys
 import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
@@ -149,7 +150,11 @@ class Tracker:
         """The command, or the address, that shows the run."""
         if self.uri.startswith("http"):
             return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
-        return f"mlflow ui --host 127.0.0.1 --backend-store-uri {shlex.quote(self.uri)}"
+        # Beside this Python, where its environment has not been activated.
+        program = (
+            "mlflow" if shutil.which("mlflow") else os.path.relpath(Path(sys.executable).parent / "mlflow")
+        )
+        return f"{program} ui --host 127.0.0.1 --backend-store-uri {shlex.quote(self.uri)}"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Records settings, nested ones under dotted names."""

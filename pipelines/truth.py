@@ -4,17 +4,16 @@ The columns are `video_id, level, start_s, end_s, label`, one row per event; oth
 may have several levels of annotation, and a level may have gaps, overlaps and any order.
 """
 
-import csv
 import difflib
 import math
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from pipelines.tables import table_rows
 from streamer.errors import TruthError
 from streamer.metrics import LabelledSegment
 
@@ -82,13 +81,11 @@ def read_truth(path: str | Path) -> Truth:
     path = Path(path)
     if not path.is_file():
         raise TruthError(f"{path}: no such truth file; give a .csv or .parquet file")
-    readers = {".csv": _csv_rows, ".parquet": _parquet_rows}
-    if path.suffix.lower() not in readers:
-        raise TruthError(
-            f"{path}: truth must be a .csv or .parquet file, not {path.suffix or 'without suffix'}"
-        )
     videos: dict[str, dict[str, list[LabelledSegment]]] = {}
-    for place, row in readers[path.suffix.lower()](path):
+    rows = table_rows(
+        path, required=COLUMNS, error=TruthError, check_schema=lambda schema: _check_types(path, schema)
+    )
+    for place, row in rows:
         video_id, level, event = _parse_row(f"{path}, {place}", row)
         videos.setdefault(video_id, {}).setdefault(level, []).append(event)
     if not videos:
@@ -115,50 +112,6 @@ def clip_to_duration(events: Iterable[LabelledSegment], duration: float) -> tupl
 def _with_nearest(video_id: str, known: set[str]) -> str:
     nearest = difflib.get_close_matches(video_id, sorted(known), n=1)
     return f"{video_id!r} (nearest known: {nearest[0]!r})" if nearest else repr(video_id)
-
-
-def _csv_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Rows with their place in the file; values are text, or None where a line is too short."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, strict=True)
-            _check_columns(path, reader.fieldnames or [])
-            for row in reader:
-                if None in row:
-                    raise TruthError(
-                        f"{path}, line {reader.line_num}: more values than columns; quote labels with commas"
-                    )
-                yield f"line {reader.line_num}", row
-    except UnicodeDecodeError as error:
-        raise TruthError(f"{path}: is not UTF-8 text; save it as UTF-8 CSV") from error
-    except csv.Error as error:
-        raise TruthError(f"{path}: is not a readable CSV file ({error}); export it again") from error
-    except OSError as error:
-        raise TruthError(f"{path}: cannot be read ({error.strerror}); check its permissions") from error
-
-
-def _parquet_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Rows with their number, counted from 1."""
-    try:
-        with pq.ParquetFile(path) as file:
-            _check_columns(path, file.schema_arrow.names)
-            _check_types(path, file.schema_arrow)
-            rows = file.read(columns=list(COLUMNS)).to_pylist()
-    except pa.ArrowException as error:
-        raise TruthError(f"{path}: is not a readable Parquet file; write it again") from error
-    except OSError as error:
-        raise TruthError(f"{path}: cannot be read ({error}); check the file") from error
-    for number, row in enumerate(rows, start=1):
-        yield f"row {number}", row
-
-
-def _check_columns(path: Path, found: Collection[str]) -> None:
-    missing = [name for name in COLUMNS if name not in found]
-    if missing:
-        raise TruthError(
-            f"{path}: lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)}; "
-            f"found {', '.join(map(repr, found)) or 'none'}"
-        )
 
 
 def _check_types(path: Path, schema: pa.Schema) -> None:

@@ -142,19 +142,19 @@ def test_a_manifest_goes_before_other_ways_to_the_same_file(folder):
     ("text", "message"),
     [
         ("id,uri\na,b\n", r"m\.csv: lacks the column video_id"),
-        ("video_id;uri\na;b\n", r"m\.csv: lacks the column video_id and uri"),
+        ("video_id;uri\na;b\n", r"m\.csv: lacks the columns video_id, uri"),
         ("", "lacks the column"),
         ("video_id,uri,uri\na,b,c\n", "column uri more than once"),
         ("video_id,uri\na,x.mp4\na,y.mp4\n", r"m\.csv, line 3: video_id a is that of line 2 too"),
         ("video_id,uri\n,x.mp4\n", "line 2: video_id is empty"),
         ("video_id,uri\na\n", "line 2: uri is empty"),
-        ("video_id,uri\na,b,c\n", "line 2: more fields than columns"),
+        ("video_id,uri\na,b,c\n", "line 2: more values than columns"),
         ("video_id,uri,start_s\na,b,soon\n", "line 2: start_s is 'soon'"),
         ("video_id,uri,start_s\na,b,-1\n", "line 2: start_s is '-1'"),
         ("video_id,uri,end_s\na,b,inf\n", "line 2: end_s is 'inf'"),
         ("video_id,uri,start_s,end_s\na,b,2,2\n", "line 2: end_s 2 is not after start_s 2"),
         ("video_id,uri\na,gs://b/c.mp4\n", "only paths and http"),
-        ('video_id,uri\na,"b\n', "cannot be read as CSV"),
+        ('video_id,uri\na,"b\n', "is not a readable CSV file"),
         ("video_id,uri\n", "no video found"),
     ],
 )
@@ -168,9 +168,9 @@ def test_manifests_with_mistakes_are_refused_with_the_row(folder, text, message)
 def test_manifests_that_are_something_else_are_refused(folder):
     (folder / "m.csv").write_bytes(b"video_id,uri\n\xff\xfe,x\n")
     (folder / "m.parquet").write_bytes(b"video_id,uri\n")
-    with pytest.raises(CatalogError, match="is not text in UTF-8"):
+    with pytest.raises(CatalogError, match="is not UTF-8 text"):
         find(folder / "m.csv")
-    with pytest.raises(CatalogError, match="cannot be read as Parquet"):
+    with pytest.raises(CatalogError, match="is not a readable Parquet file"):
         find(folder / "m.parquet")
 
 
