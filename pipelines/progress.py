@@ -43,6 +43,7 @@ class Totals:
         self.steps = 0
         self.signals: list[float | None] = []
         self._clock = clock
+        self._before = 0  # snippets of the videos that were added
         self._start: tuple[float, int] | None = None
         self._rate: float | None = None
 
@@ -61,11 +62,17 @@ class Totals:
         self.signals = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
         self._measure()
 
+    def see(self, snippets: int) -> None:
+        """Takes in how many snippets of the running video have been observed."""
+        self.snippets = self._before + snippets
+        self._measure()
+
     def add_video(self, video: tuple[VideoEnd, Sequence[int]], num_levels: int) -> None:
         """Takes in one video that ended, with its events per level."""
         end, events = video
         self.ended.append(end)
-        self.snippets += end.snippets
+        self._before += end.snippets
+        self.snippets = self._before
         self.num_levels = num_levels
         self.events = [sum(counts) for counts in zip_longest(self.events, events, fillvalue=0)]
         self._measure()

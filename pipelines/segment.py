@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -90,9 +91,14 @@ def _segment_all(
 ) -> RunState:
     """Goes through the readable inputs; Ctrl-C ends it between two snippets."""
     with ProgressDisplay(console, "segmenting") as display:
+
+        def progress(snippets: int) -> None:
+            totals.see(snippets)
+            display.show(totals)
+
         try:
             for entry in inputs.videos:
-                totals.add_video(_segment_one(entry, model, config, store), len(model.levels))
+                totals.add_video(_segment_one(entry, model, config, store, progress), len(model.levels))
                 display.show(totals)
         except KeyboardInterrupt:
             return "interrupted"
@@ -100,7 +106,11 @@ def _segment_all(
 
 
 def _segment_one(
-    entry: CatalogEntry, model: Streamer, config: SegmentConfig, store: HierarchyStore
+    entry: CatalogEntry,
+    model: Streamer,
+    config: SegmentConfig,
+    store: HierarchyStore,
+    progress: Callable[[int], None],
 ) -> tuple[VideoEnd, list[int]]:
     """Segments one recording.
 
@@ -115,6 +125,7 @@ def _segment_one(
             start_s=entry.start_s,
             end_s=entry.end_s,
             decoder=config.decoder,
+            progress=progress,
         )
     except VideoError as error:
         return VideoEnd(entry.video_id, model.lane.index, error.time_s or 0.0, "failed", error.detail), []

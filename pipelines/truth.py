@@ -39,11 +39,6 @@ class Truth:
     path: Path
     videos: dict[str, dict[str, list[LabelledSegment]]]
 
-    @property
-    def level_names(self) -> list[str]:
-        """Names of the levels of all videos, in order of first appearance."""
-        return list(dict.fromkeys(name for levels in self.videos.values() for name in levels))
-
     def check_videos(self, known_ids: Collection[str]) -> None:
         """Refuses annotations of videos that are not among the known ones.
 

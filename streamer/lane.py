@@ -70,11 +70,6 @@ class EventRecorder:
         self._sum = 0.0
         self._count = 0
 
-    @property
-    def start_s(self) -> float:
-        """Start of the running event, in seconds."""
-        return self._start_s
-
     def add(self, value: float) -> None:
         """Takes in a signal that belongs to the running event."""
         self._sum += value

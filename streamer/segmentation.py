@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
@@ -43,8 +44,18 @@ def segment_recording(
     start_s: float = 0.0,
     end_s: float | None = None,
     decoder: Decoder = "pyav",
+    progress: Callable[[int], None] | None = None,
 ) -> tuple[Hierarchy, list[Signal], str | None]:
     """Like `segment`, for a part of a recording.
+
+    Args:
+        uri: file or http(s) address.
+        model: as for `segment`.
+        video_id: name in the hierarchy.
+        start_s: where to begin, in seconds after the first frame.
+        end_s: where to end; None for the end of the recording.
+        decoder: which library decodes video.
+        progress: called after every snippet with how many have been observed.
 
     Returns:
         The hierarchy, all signals, and what was wrong with the file (None where nothing was).
@@ -67,6 +78,8 @@ def segment_recording(
         try:
             for snippet in source:
                 signals += model.observe(snippet)
+                if progress is not None:
+                    progress(model.lane.index)
         except TruncatedVideoError as error:
             warning = error.detail
         except ConfigError as error:

@@ -143,3 +143,13 @@ def test_terminal_shows_a_bar_that_goes_when_the_run_ends(clock):
     assert "━" in shown
     assert "0/1 videos  50 snippets" in shown
     assert shown.endswith("\x1b[2K"), "the live display must erase itself"
+
+
+def test_snippets_of_the_running_video_are_counted_once():
+    totals = Totals(2, 20.0, iter([0.0, 1.0, 2.0, 3.0]).__next__)
+    totals.see(4)
+    assert totals.snippets == 4
+    totals.add_video((VideoEnd("a", 10, 5.0, "done", None), [3]), 1)
+    assert (totals.snippets, len(totals.ended)) == (10, 1)
+    totals.see(2)
+    assert totals.snippets == 12

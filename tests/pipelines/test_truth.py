@@ -38,7 +38,6 @@ def test_csv_keeps_names_order_and_labels(tmp_path):
         "0012": {"scene": [(4, 8.5, "cut, then stir"), (0, 4, "a")], "motion": [(0, 4, "")]},
         "b/c": {"scene": [(0.001, 2, "ü")]},
     }
-    assert truth.level_names == ["scene", "motion"]
 
 
 def test_csv_may_have_a_byte_order_mark_more_columns_and_another_order(tmp_path):
@@ -151,5 +150,4 @@ def test_clipping_counts_what_reaches_past_the_end():
 def test_real_truth_file():
     truth = read_truth(SHARED)
     assert list(truth.videos) == ["known_cuts_a", "known_cuts_b"]
-    assert truth.level_names == ["clip", "scene"]
     assert truth.videos["known_cuts_b"]["scene"][-1] == (73.0, 81.0, "film")
