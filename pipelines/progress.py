@@ -14,6 +14,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from pipelines.snippets import VideoEnd
 
 LINE_SECONDS = 10.0
+ROOM_FOR_BAR = 120  # columns; in narrower terminals the numbers need them all
 
 
 class Totals:
@@ -125,14 +126,14 @@ class Totals:
         """One line: videos done, snippets per second, events per level, time to go."""
         parts = [f"{len(self.ended)}/{self.videos} videos", f"{self.snippets} snippets"]
         if self._rate is not None:
-            parts.append(f"{self._rate:.1f} snippets/s")
+            parts[-1] += f" at {self._rate:.1f}/s"
         if self.events:
             counts = "/".join(str(count) for count in self.events[: self.num_levels])
-            parts.append(f"events per level {counts}")
+            parts.append(f"events by level {counts}")
         to_go = self.to_go_s
         if to_go is not None:
             parts.append(f"{int(to_go) // 60}:{int(to_go) % 60:02d} to go")
-        return "  ".join(parts)
+        return ", ".join(parts)
 
 
 class ProgressDisplay:
@@ -154,9 +155,10 @@ class ProgressDisplay:
 
     def __enter__(self) -> ProgressDisplay:
         if self._console.is_terminal:
+            bar = [BarColumn(bar_width=20)] if self._console.width >= ROOM_FOR_BAR else []
             self._bar = Progress(
                 TextColumn("{task.fields[label]}"),
-                BarColumn(bar_width=24),
+                *bar,
                 TextColumn("{task.description}"),
                 console=self._console,
                 transient=True,

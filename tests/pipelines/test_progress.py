@@ -114,11 +114,11 @@ def test_videos_that_end_one_by_one_add_up(clock):
 
 def test_description(clock):
     totals = Totals(4, 1480, clock)
-    assert totals.describe() == "0/4 videos  0 snippets"
+    assert totals.describe() == "0/4 videos, 0 snippets"
     totals.add([report(0)])
     clock.now += 10
     totals.add([report(100, (12, 3, 0), ["a"])])
-    assert totals.describe() == "1/4 videos  100 snippets  10.0 snippets/s  events per level 12/3  2:18 to go"
+    assert totals.describe() == "1/4 videos, 100 snippets at 10.0/s, events by level 12/3, 2:18 to go"
 
 
 def test_plain_output_is_a_line_every_few_seconds(clock):
@@ -128,7 +128,7 @@ def test_plain_output_is_a_line_every_few_seconds(clock):
         for _ in range(5):
             display.show(totals)
             clock.now += LINE_SECONDS / 2
-    assert output.getvalue() == "training: 0/1 videos  0 snippets\n" * 3
+    assert output.getvalue() == "training: 0/1 videos, 0 snippets\n" * 3
 
 
 def test_terminal_shows_a_bar_that_goes_when_the_run_ends(clock):
@@ -141,7 +141,7 @@ def test_terminal_shows_a_bar_that_goes_when_the_run_ends(clock):
     shown = output.getvalue()
     assert "training" in shown
     assert "━" in shown
-    assert "0/1 videos  50 snippets" in shown
+    assert "0/1 videos, 50 snippets" in shown
     assert shown.endswith("\x1b[2K"), "the live display must erase itself"
 
 
