@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from threading import Thread
+from threading import Event, Thread
 from typing import Any
 
 import ray
@@ -58,7 +57,8 @@ def fit_workers(
     use_gpu: bool,
     folder: RunFolder,
     receive: Callable[[Reports], None],
-) -> dict[str, Any]:
+    interrupted: Event,
+) -> dict[str, Any] | None:
     """Trains to the end of all videos.
 
     Ray Train runs in a thread of its own, so that the calling thread stays free for reports and Ctrl-C.
@@ -69,9 +69,10 @@ def fit_workers(
         use_gpu: whether each holds a GPU.
         folder: the run; checkpoints go there.
         receive: called in the calling thread with one report of every worker, in order of time.
+        interrupted: is set when the run shall end early; the workers end with the Ray session then.
 
     Returns:
-        What the worker of rank 0 returned.
+        What the worker of rank 0 returned; None where the run was interrupted.
     """
     board: Any = ReportBoard.remote()  # an actor's methods have attributes that its class has not
     callbacks: list[UserCallback] = [ReportForwarder(board)]
@@ -90,13 +91,13 @@ def fit_workers(
     )
     fitted: Future[dict[str, Any]] = Future()
     Thread(target=_fit, args=(trainer, fitted), name="ray-train", daemon=True).start()
-    while True:
+    while not interrupted.wait(POLL_SECONDS):
         done = fitted.done()  # before the reports are taken, so that the last ones are not missed
         for reports in ray.get(board.take.remote()):
             receive(reports)
         if done:
             return fitted.result()
-        time.sleep(POLL_SECONDS)
+    return None
 
 
 def _resources(use_gpu: bool) -> dict[str, float]:

@@ -13,6 +13,7 @@ from rich.console import Console
 from pipelines.catalog import CatalogEntry
 from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import SegmentConfig
+from pipelines.interruption import noticed_interrupt
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from pipelines.progress import ProgressDisplay, Totals
@@ -90,11 +91,13 @@ def _segment_all(
     console: Console,
 ) -> RunState:
     """Goes through the readable inputs; Ctrl-C ends it between two snippets."""
-    with ProgressDisplay(console, "segmenting") as display:
+    with ProgressDisplay(console, "segmenting") as display, noticed_interrupt() as interrupted:
 
         def progress(snippets: int) -> None:
             totals.see(snippets)
             display.show(totals)
+            if interrupted.is_set():
+                raise KeyboardInterrupt
 
         try:
             for entry in inputs.videos:

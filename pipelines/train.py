@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import TrainConfig
+from pipelines.interruption import noticed_interrupt
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from pipelines.progress import ProgressDisplay, Totals
@@ -133,16 +134,17 @@ class TrainingRun:
                 display.show(self._totals)
                 tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
 
-            try:
+            with noticed_interrupt() as interrupted:
                 result = fit_workers(
                     task,
                     config.workers,
                     use_gpu=_use_gpu(config),
                     folder=self._folder,
                     receive=receive,
+                    interrupted=interrupted,
                 )
-            except KeyboardInterrupt:
-                return "interrupted", {"totals": self._totals.facts()}
+        if result is None:
+            return "interrupted", {"totals": self._totals.facts()}
         assert len(set(result["checksums"])) == 1, f"replicas differ: {result['checksums']}"
         return "finished", {"parameters_crc32": result["checksums"][0], "totals": self._totals.facts()}
 
