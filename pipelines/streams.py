@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -21,7 +22,29 @@ from pipelines.snippets import ROW_SNIPPETS, SnippetFormat, snippet_rows
 
 DECODE_CPUS = 0.5
 BYTES_AHEAD = 32 * 2**20  # Ray Data keeps to this to within a few rows
+PAUSE_SECONDS = 0.02  # a row is that much later; it holds seconds of video
 ROWS_AHEAD = 64  # narrow vectors would otherwise fill those bytes with hours of stream
+
+
+class Pause:
+    """Lets Ray Data's executor, a thread of the training process, rest between two rounds.
+
+    While decoded rows wait because the decoder is as far ahead as it may be, the executor goes round without
+    end, and takes half of the interpreter's time from the model.
+    """
+
+    def before_execution_starts(self, executor: Any) -> None:
+        """Nothing to do."""
+
+    def on_execution_step(self, executor: Any) -> None:
+        """Called by Ray Data after every round."""
+        time.sleep(PAUSE_SECONDS)
+
+    def after_execution_succeeds(self, executor: Any) -> None:
+        """Nothing to do."""
+
+    def after_execution_fails(self, executor: Any, error: Exception) -> None:
+        """Nothing to do."""
 
 
 def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[dict[str, Any]]:
@@ -46,6 +69,8 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
             cpu=1, object_store_memory=min(BYTES_AHEAD, ROWS_AHEAD * _row_bytes(form))
         ),
     )
+    callbacks: list[Any] = [Pause]  # has a callback's methods; Ray Data's base class is internal
+    dataset.context.custom_execution_callback_classes = callbacks
     # Without prefetching, which would hold every row back until the next one has come.
     blocks: Any = dataset.iterator().iter_batches(
         batch_size=None,  # pyright: ignore[reportArgumentType] - documented as: blocks as they are

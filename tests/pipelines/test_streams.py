@@ -1,6 +1,7 @@
 """Streams through Ray Data: order, pinning, how far decoding runs ahead, and what damage does."""
 
 import os
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 import pipelines.streams
 from pipelines.catalog import CatalogEntry
 from pipelines.snippets import ROW_SNIPPETS, Snippet, SnippetFormat, VideoEnd, read_rows
-from pipelines.streams import ray_rows
+from pipelines.streams import Pause, ray_rows
 from streamer.sources import open_source
 from tests.pipelines.conftest import SECONDS
 from tests.pipelines.processes import DEADLINE_S, await_true
@@ -107,6 +108,21 @@ def test_a_row_arrives_before_the_next_is_decoded(decode_with, tmp_path):
     for row in ray_rows([video(tmp_path / "v")], FRAMES):
         Path(f"{taken}{row['index']}").touch()
     assert Path(f"{taken}2").exists()
+
+
+def test_the_executor_rests_between_rounds(decode_with, monkeypatch, tmp_path):
+    rounds = []
+    rest = Pause.on_execution_step
+
+    def noted(self: Pause, executor: Any) -> None:
+        rounds.append(threading.current_thread())
+        rest(self, executor)
+
+    monkeypatch.setattr(Pause, "on_execution_step", noted)
+    decode_with(lambda entry, form: (raw_row(entry, number, b"x") for number in range(3)))
+    assert len(list(ray_rows([video(tmp_path / "v")], FRAMES))) == 3
+    assert len(rounds) > 0
+    assert threading.current_thread() not in rounds, "the consumer must not wait for it"
 
 
 @pytest.mark.parametrize(
