@@ -64,7 +64,8 @@ class GradientSum:
 class ParameterAverage:
     """Lets every worker optimise alone and averages parameters where all have equally many levels.
 
-    Adam's moments stay each worker's own. After an averaging, predictions start afresh, as after a step.
+    Adam's moments stay each worker's own. After an averaging, predictions start afresh, as after a step; so
+    barriers to which no worker brings a step since the last averaging leave everything as it is.
 
     Args:
         model: this worker's model, which must have no replicas of its own.
@@ -75,6 +76,7 @@ class ParameterAverage:
         assert isinstance(model.replicas, SingleReplica), "every worker optimises alone"
         self._model = model
         self._replicas = replicas
+        self._averaged_steps = 0
 
     def learn(self, due: Sequence[DueLoss]) -> None:
         """Learns as if there were no other worker."""
@@ -86,11 +88,18 @@ class ParameterAverage:
         weight = float(observed > 0)
         most = self._model.config.max_levels
         here = [weight * (len(self._model.levels) == count) for count in range(1, most + 1)]
-        sums = self._replicas.sum_(torch.tensor([*here, *flags], dtype=torch.float64)).tolist()
+        numbers = [*here, self._steps - self._averaged_steps, *flags]
+        sums = self._replicas.sum_(torch.tensor(numbers, dtype=torch.float64)).tolist()
         counts = [count for count in range(1, most + 1) if sums[count - 1] > 0]
-        if len(counts) == 1:
+        if len(counts) == 1 and sums[most] > 0:
             self._adopt(counts[0], weight / sums[counts[0] - 1])
-        return sums[most:]
+            self._averaged_steps = self._steps
+        return sums[most + 1 :]
+
+    @property
+    def _steps(self) -> int:
+        assert self._model.learner is not None
+        return self._model.learner.steps
 
     def finish(self) -> None:
         """Where workers ended with unequally many levels, all take the model of the first that has most."""

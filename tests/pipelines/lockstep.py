@@ -107,16 +107,19 @@ def _share(models: Sequence[Streamer]) -> None:
 
 
 def averaged_parameters(shares: Sequence[Sequence[Video]], sync_every: int, out: Path) -> list[Worker]:
-    """Models that learn alone, averaged after every `sync_every` snippets."""
+    """Models that learn alone, averaged after every `sync_every` snippets if any has taken a step."""
     models = [Streamer(tiny_config(), seed=3) for _ in shares]
     workers = [Worker(videos, out, model) for videos, model in zip(shares, models, strict=True)]
+    averaged_steps = 0
     while True:
         active = [_learn_alone(worker, sync_every) for worker in workers]
         seen = [model for model, observed in zip(models, active, strict=True) if observed]
         if not seen:
             break
-        if len({len(model.levels) for model in seen}) == 1:
+        steps = sum(model.learner.steps for model in models if model.learner)
+        if len({len(model.levels) for model in seen}) == 1 and steps > averaged_steps:
             _average(seen, models)
+            averaged_steps = steps
     most = max(models, key=lambda model: len(model.levels))
     _average([most], models)
     return workers

@@ -24,7 +24,8 @@ THREE = Scenario("three", [LONG, GAPPED, []])
 RARE = Scenario("rare", [GAPPED, LONG, SHORT], sync_every=4)
 AVERAGED = Scenario("averaged", [LONG, GAPPED], sync="parameters", sync_every=3)
 UNEQUAL = Scenario("unequal", [SHORT, [], LONG], sync="parameters", sync_every=7)
-SCENARIOS = [TWO, THREE, RARE, AVERAGED, UNEQUAL]
+OFTEN = Scenario("often", [LONG, GAPPED], sync="parameters", sync_every=1)
+SCENARIOS = [TWO, THREE, RARE, AVERAGED, UNEQUAL, OFTEN]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,9 @@ def test_gradients_summed_at_every_snippet_are_one_model_with_many_lanes(
 
 
 @pytest.mark.parametrize(
-    ("scenario", "tolerance"), [(AVERAGED, 1e-6), (UNEQUAL, 1e-6)], ids=["averaged", "unequal"]
+    ("scenario", "tolerance"),
+    [(AVERAGED, 1e-6), (UNEQUAL, 1e-6), (OFTEN, 1e-6)],
+    ids=lambda given: getattr(given, "name", ""),
 )
 def test_parameters_are_the_mean_over_workers_that_saw_snippets(found, root, tmp_path, scenario, tolerance):
     expected = averaged_parameters(scenario.shares, scenario.sync_every, tmp_path)
