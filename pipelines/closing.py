@@ -138,7 +138,7 @@ def _tell_places(folder: RunFolder, tracker: Tracker, console: Console) -> None:
         "videos": folder.videos,
         "scores": folder.evaluation if folder.evaluation.exists() else None,
         "figures": folder.figures,
-        "MLflow": tracker.ui_command,
+        "MLflow": tracker.directions,
     }
     for name, place in lines.items():
         if place is not None:

@@ -35,5 +35,5 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     evaluation.track_evaluation(scores, folder, truth, tracker)
     tracker.close()
     console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)
-    console.print(f"MLflow  {tracker.ui_command}", highlight=False, soft_wrap=True, markup=False)
+    console.print(f"MLflow  {tracker.directions}", highlight=False, soft_wrap=True, markup=False)
     return 0

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 DATABASE_FILE = "mlflow.db"
 SQLITE = "sqlite:///"
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}  # or else its pages suit chat bots
 MAX_BATCH = 1000  # metrics that one call of MLflow takes
 
 
@@ -138,23 +137,21 @@ class Tracker:
                 self.experiment_id = found.experiment_id
             else:
                 location = _artifact_location(self.uri)
-                self.experiment_id = self._client.create_experiment(
-                    experiment, artifact_location=location, tags=EXPERIMENT_TAGS
-                )
+                self.experiment_id = self._client.create_experiment(experiment, artifact_location=location)
             tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": source}
             run = self._client.create_run(self.experiment_id, tags=tags, run_name=run_name)
         self.run_id: str = run.info.run_id
 
     @property
-    def ui_command(self) -> str:
-        """The command, or the address, that shows the run."""
+    def directions(self) -> str:
+        """How to look at the run: the command that opens MLflow's pages, and their address."""
+        page = f"#/experiments/{self.experiment_id}/runs/{self.run_id}"
         if self.uri.startswith("http"):
-            return f"{self.uri.rstrip('/')}/#/experiments/{self.experiment_id}/runs/{self.run_id}"
-        # Beside this Python, where its environment has not been activated.
-        program = (
-            "mlflow" if shutil.which("mlflow") else os.path.relpath(Path(sys.executable).parent / "mlflow")
-        )
-        return f"{program} ui --host 127.0.0.1 --backend-store-uri {shlex.quote(self.uri)}"
+            return f"{self.uri.rstrip('/')}/{page}"
+        beside = Path(sys.executable).parent / "mlflow"  # where the environment has not been activated
+        program = "mlflow" if shutil.which("mlflow") else os.path.relpath(beside)
+        command = f"{program} ui --host 127.0.0.1 --backend-store-uri {shlex.quote(self.uri)}"
+        return f"{command}   then open http://127.0.0.1:5000/{page}"
 
     def log_params(self, params: Mapping[str, Any]) -> None:
         """Records settings, nested ones under dotted names."""

@@ -21,7 +21,7 @@ BROKEN = VideoEnd("b", 3, 1.5, "failed", "breaks")
 @pytest.fixture
 def tracker():
     fake = create_autospec(Tracker, instance=True)
-    fake.ui_command = "mlflow ui"
+    fake.directions = "mlflow ui"
     return fake
 
 
