@@ -21,7 +21,7 @@ from pipelines.config import laptop_model
 from pipelines.run_folder import RunFolder
 from pipelines.snippets import Snippet, SnippetFormat, VideoEnd, read_rows, snippet_rows
 from pipelines.store import HierarchyStore
-from pipelines.synchronization import GradientSum
+from pipelines.synchronization import SummedGradients
 from pipelines.training import TrainingLoop, WorkerReport
 from streamer.config import StreamerConfig
 from streamer.errors import StreamerError
@@ -84,7 +84,7 @@ def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store = WeighingStore(RunFolder(folder))
         stream = _sampled(read_rows(snippet_rows(entry, form), form), every, samples)
-        loop = TrainingLoop(model, GradientSum(model), stream, store, sync_every=1, report=_ignore)
+        loop = TrainingLoop(model, SummedGradients(model), stream, store, sync_every=1, report=_ignore)
         last = loop.run()
     own = [sample.anonymous_mib for sample in samples]
     return {

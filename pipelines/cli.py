@@ -16,6 +16,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
+from pipelines.interruption import INTERRUPTED
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -29,7 +30,6 @@ CONFIGS: dict[str, type] = {
 POSITIONAL = {"inputs": "+", "run": None}
 WRONG_USAGE = 2
 PLAIN_WIDTH = 110  # columns where the output is no terminal
-INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -225,8 +225,8 @@ def _options(config: type, prefix: str = "") -> dict[str, Any]:
     options: dict[str, Any] = {}
     for name, kind in get_type_hints(config).items():
         options[prefix + name] = kind
-        if dataclasses.is_dataclass(kind):
-            options |= _options(kind, f"{prefix}{name}.")  # type: ignore[arg-type]
+        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
+            options |= _options(kind, f"{prefix}{name}.")
     return options
 
 

@@ -11,6 +11,7 @@ from rich.console import Console
 
 from pipelines import evaluation
 from pipelines.catalog import CatalogEntry
+from pipelines.interruption import INTERRUPTED
 from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.tracking import Tracker
@@ -19,7 +20,6 @@ from pipelines.wording import counted
 from streamer.errors import TruthError
 from streamer.hierarchy import Hierarchy
 
-INTERRUPTED = 130  # what shells report for a command that Ctrl-C ended
 SHOWN = 8
 
 

@@ -157,8 +157,7 @@ def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | Non
     Returns:
         The files.
     """
-    run = folder.read_run()
-    similarity = run.get("config", {}).get("model", {}).get("distance", "similarity") == "similarity"
+    signal_name = _signal_name(folder.read_run().get("config", {}).get("model", {}))
     folder.figures.mkdir(exist_ok=True)
     paths = []
     for video_id in video_ids:
@@ -170,8 +169,13 @@ def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | Non
         signals = read_signals(folder, video_id)
         if signals is not None:
             paths.append(folder.figures / f"{name}.signal.png")
-            figure = figures.signal_figure(
-                hierarchy, signals, lanes, signal_name="similarity" if similarity else "error"
-            )
+            figure = figures.signal_figure(hierarchy, signals, lanes, signal_name=signal_name)
             figures.save(figure, paths[-1])
     return paths
+
+
+def _signal_name(model: Mapping[str, Any]) -> str:
+    """What the signals of a run are, for the axes of its figures."""
+    if model.get("force_base_distance"):
+        return "signal"  # an error at level 0, a similarity above
+    return "similarity" if model.get("distance", "similarity") == "similarity" else "error"

@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from threading import Event
 from types import FrameType
 
+INTERRUPTED = 130  # exit code: what shells report for a command that Ctrl-C ended
+
 
 @contextmanager
 def noticed_interrupt() -> Iterator[Event]:

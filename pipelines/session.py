@@ -125,14 +125,12 @@ def _check_resources(workers: int, cpus: float, gpus: int) -> None:
     import ray
 
     there = ray.cluster_resources()
-    if there.get("CPU", 0) < cpus:
-        has = there.get("CPU", 0)
+    if (has := there.get("CPU", 0)) < cpus:
         raise ClusterError(
             f"{workers} workers need {cpus:g} CPUs with their decoding, the cluster has {has:g}: "
             "use fewer --workers"
         )
-    if there.get("GPU", 0) < gpus:
-        has = there.get("GPU", 0)
+    if (has := there.get("GPU", 0)) < gpus:
         raise ClusterError(
             f"--device cuda needs a GPU for each of {workers} workers, the cluster has {has:g}: "
             "use fewer --workers, or --device cpu"

@@ -42,8 +42,8 @@ class Synchronization(Protocol):
         ...
 
 
-class GradientSum:
-    """Sums gradients and counters; replicas are bit-equal after every barrier."""
+class SummedGradients:
+    """Sums gradients and counters; replicas are bit-equal after every step and at the end."""
 
     def __init__(self, model: Streamer) -> None:
         self._model = model
@@ -61,7 +61,7 @@ class GradientSum:
         self._model.gather()
 
 
-class ParameterAverage:
+class AveragedParameters:
     """Lets every worker optimise alone and averages parameters where all have equally many levels.
 
     Adam's moments stay each worker's own. After an averaging, predictions start afresh, as after a step; so

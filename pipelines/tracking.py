@@ -128,9 +128,6 @@ class Tracker:
             folder.root.mkdir(parents=True, exist_ok=True)
             shutil.move(database, _own_database(folder))
         with _usable(self.uri):
-            import mlflow
-
-            self._mlflow = mlflow
             self._client = _client(self.uri)
             found = self._client.get_experiment_by_name(experiment)
             if found is not None:
@@ -173,11 +170,12 @@ class Tracker:
     def log_dataset(self, rows: Sequence[Mapping[str, Any]], source: str, name: str, context: str) -> None:
         """Records which videos the run read."""
         import pandas as pd
+        from mlflow.data.pandas_dataset import from_pandas
         from mlflow.entities import DatasetInput, InputTag
 
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # hints on model schemas and on pandas 4, of no use here
-            dataset = self._mlflow.data.from_pandas(pd.DataFrame(list(rows)), source=source, name=name)  # type: ignore[attr-defined]
+            dataset = from_pandas(pd.DataFrame(list(rows)), source=source, name=name)
             entity = DatasetInput(dataset._to_mlflow_entity(), [InputTag("mlflow.data.context", context)])
         self._client.log_inputs(self.run_id, [entity])
 

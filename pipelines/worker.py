@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import tempfile
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,7 +21,7 @@ from pipelines.run_folder import CHECKPOINT_FILE, FINAL_CHECKPOINT, RunFolder
 from pipelines.snippets import SnippetFormat, read_rows
 from pipelines.store import HierarchyStore
 from pipelines.streams import ray_rows
-from pipelines.synchronization import GradientSum, ParameterAverage, Synchronization
+from pipelines.synchronization import AveragedParameters, SummedGradients, Synchronization
 from pipelines.training import TrainingLoop, WorkerReport
 from streamer import checkpoint
 from streamer.config import StreamerConfig
@@ -99,7 +99,7 @@ def _make_model(
     model = Streamer(task.model, seed=task.seed, device=device, replicas=None if alone else replicas)
     if task.init is not None:
         checkpoint.restore_parameters(model, checkpoint.read(task.init), task.init)
-    return model, ParameterAverage(model, replicas) if alone else GradientSum(model)
+    return model, AveragedParameters(model, replicas) if alone else SummedGradients(model)
 
 
 def _gather_checksums(model: Streamer, replicas: Replicas) -> list[int]:
@@ -110,8 +110,9 @@ def _gather_checksums(model: Streamer, replicas: Replicas) -> list[int]:
 
 def _report_final(model: Streamer, rank: int, last: WorkerReport) -> None:
     """Reports the final checkpoint, which rank 0 writes for all."""
-    metrics = {**asdict(last), "ended": [], "signal_sums": [0.0] * len(last.signal_sums)}
-    metrics["signal_counts"] = [0] * len(last.signal_counts)
+    most = len(last.events)
+    totals = replace(last, ended=[], signal_sums=[0.0] * most, signal_counts=[0] * most)
+    metrics = asdict(totals)  # what is new since the last report has been reported
     if rank != 0:
         ray.train.report(metrics, checkpoint=None, checkpoint_dir_name=FINAL_CHECKPOINT)
         return

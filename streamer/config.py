@@ -37,7 +37,7 @@ def fits(value: object, hint: Any) -> bool:
         return any(fits(value, part) for part in parts)
     if hint is float:
         # Exact types: numpy's numbers could not be read back from a checkpoint with `weights_only`.
-        return type(value) in (int, float) and math.isfinite(value)  # type: ignore[arg-type]
+        return isinstance(value, (int, float)) and type(value) in (int, float) and math.isfinite(value)
     return type(value) is hint
 
 
@@ -245,8 +245,9 @@ def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "mod
     for key, value in values.items():
         if key not in hints:
             raise ConfigError(f"unknown key {where}.{key}{nearest(key, list(hints))}")
-        if dataclasses.is_dataclass(hints[key]) and isinstance(value, Mapping):
-            value = config_from_dict(hints[key], value, f"{where}.{key}")  # type: ignore[arg-type]
+        part = hints[key]
+        if isinstance(part, type) and dataclasses.is_dataclass(part) and isinstance(value, Mapping):
+            value = config_from_dict(part, value, f"{where}.{key}")
         arguments[key] = tuple(value) if isinstance(value, list) else value
     return kind(**arguments)
 

@@ -13,7 +13,7 @@ import torch.distributed as dist
 
 from pipelines.replicas import DistributedReplicas, checksum
 from pipelines.run_folder import RunFolder
-from pipelines.synchronization import GradientSum, ParameterAverage
+from pipelines.synchronization import AveragedParameters, SummedGradients
 from pipelines.training import TrainingLoop
 from streamer.lane import DueLoss
 from streamer.streamer import Streamer
@@ -69,7 +69,7 @@ def run_scenarios(scenarios: Sequence[Scenario], root: Path) -> dict[str, list[d
 class Watched:
     """Notes the parameters' checksum after every optimiser step or averaging, and at the end."""
 
-    def __init__(self, model: Streamer, inner: GradientSum | ParameterAverage) -> None:
+    def __init__(self, model: Streamer, inner: SummedGradients | AveragedParameters) -> None:
         self.checksums: list[int] = []
         self._model, self._inner = model, inner
         self._steps = 0
@@ -80,7 +80,7 @@ class Watched:
     def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
         sums = self._inner.barrier(due, observed, flags)
         assert self._model.learner is not None
-        if self._model.learner.steps > self._steps and isinstance(self._inner, GradientSum):
+        if self._model.learner.steps > self._steps and isinstance(self._inner, SummedGradients):
             self._steps = self._model.learner.steps
             self.checksums.append(checksum(self._model.levels))
         return sums
@@ -106,7 +106,7 @@ def _train(rank: int, scenario: Scenario, out: Path) -> dict[str, Any]:
     replicas = DistributedReplicas(torch.device("cpu"))
     alone = scenario.sync == "parameters"
     model = Streamer(tiny_config(), seed=3, replicas=None if alone else replicas)
-    watched = Watched(model, ParameterAverage(model, replicas) if alone else GradientSum(model))
+    watched = Watched(model, AveragedParameters(model, replicas) if alone else SummedGradients(model))
     reports: list[dict[str, Any]] = []
     loop = TrainingLoop(
         model,

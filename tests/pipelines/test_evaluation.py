@@ -191,3 +191,26 @@ def test_rounding_alone_cuts_no_event(end, duration, clipped):
 
 def test_event_left_out_counts_however_short():
     assert clip_to_duration([(10.0, 10.0005, "sliver")], 10.0) == ([], 1)
+
+
+@pytest.mark.parametrize(
+    ("model", "expected"),
+    [
+        ({"distance": "similarity"}, "similarity"),
+        ({"distance": "distance"}, "error"),
+        ({"distance": "similarity", "force_base_distance": True}, "signal"),
+    ],
+)
+def test_figures_call_the_signal_what_it_is(tmp_path, monkeypatch, model, expected):
+    folder = make_run(tmp_path)
+    folder.write_run("finished", {"config": {"model": model}})
+    names = []
+    draw = evaluation.figures.signal_figure
+
+    def noted(*arguments, signal_name):
+        names.append(signal_name)
+        return draw(*arguments, signal_name=signal_name)
+
+    monkeypatch.setattr(evaluation.figures, "signal_figure", noted)
+    evaluation.draw_figures(folder, ["a"], None)
+    assert names == [expected]

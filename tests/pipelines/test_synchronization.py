@@ -8,7 +8,7 @@ import torch
 
 from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
-from pipelines.synchronization import ParameterAverage
+from pipelines.synchronization import AveragedParameters
 from streamer.hierarchy import Hierarchy
 from streamer.streamer import Streamer
 from tests.pipelines.group import Scenario, run_scenarios
@@ -126,4 +126,4 @@ def test_parameters_are_the_mean_over_workers_that_saw_snippets(found, root, tmp
 
 def test_averaging_refuses_a_model_that_has_replicas_of_its_own():
     with pytest.raises(AssertionError, match="alone"):
-        ParameterAverage(Streamer(tiny_config(), replicas=Claim(2, 0)), Claim(2, 0))
+        AveragedParameters(Streamer(tiny_config(), replicas=Claim(2, 0)), Claim(2, 0))

@@ -8,7 +8,7 @@ import pytest
 from pipelines.replicas import checksum
 from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
-from pipelines.synchronization import GradientSum, ParameterAverage
+from pipelines.synchronization import AveragedParameters, SummedGradients
 from pipelines.training import REPORT_SECONDS, TrainingLoop, WorkerReport
 from streamer.hierarchy import Hierarchy
 from streamer.replicas import SingleReplica
@@ -28,7 +28,7 @@ def train(videos, out: Path, *, sync_every=1, average=False, clock: Callable[[],
     """
     model = Streamer(tiny_config(), seed=1)
     reports: list[WorkerReport] = []
-    synchronization = ParameterAverage(model, SingleReplica()) if average else GradientSum(model)
+    synchronization = AveragedParameters(model, SingleReplica()) if average else SummedGradients(model)
     loop = TrainingLoop(
         model,
         synchronization,
