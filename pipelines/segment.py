@@ -131,7 +131,7 @@ def _segment_one(
             progress=progress,
         )
     except VideoError as error:
-        return VideoEnd(entry.video_id, model.lane.index, error.time_s or 0.0, "failed", error.detail), []
+        return VideoEnd(entry.video_id, model.lanes[0].index, error.time_s or 0.0, "failed", error.detail), []
     store.write(hierarchy, signals)
     end = VideoEnd(entry.video_id, hierarchy.snippets, hierarchy.duration_s, "done", warning)
     return end, [len(events) for events in hierarchy.levels]

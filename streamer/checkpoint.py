@@ -10,7 +10,7 @@ from typing import Any
 import torch
 
 from streamer.atomic import atomic_write
-from streamer.config import StreamerConfig, config_from_dict
+from streamer.config import Precision, StreamerConfig, config_from_dict
 from streamer.errors import CheckpointError, ConfigError
 from streamer.learner import Learner
 from streamer.streamer import Streamer
@@ -61,7 +61,7 @@ def load(
     *,
     train: bool = False,
     device: torch.device | str = "cpu",
-    dtype: torch.dtype = torch.float32,
+    precision: Precision = "float32",
 ) -> Streamer:
     """Reads a checkpoint that `save` wrote.
 
@@ -69,7 +69,7 @@ def load(
         path: the file.
         train: go on learning, where the checkpoint's model left off; otherwise parameters stay as they are.
         device: where the model computes.
-        dtype: floating-point type of parameters and arithmetic.
+        precision: floating-point type of parameters and arithmetic.
 
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint of this project, or holds no learner
@@ -80,7 +80,7 @@ def load(
         config = config_from_dict(StreamerConfig, content["config"])
     except ConfigError as error:
         raise CheckpointError(f"{path}: was written with another version's configuration: {error}") from error
-    model = Streamer(config, seed=content["seed"], train=train, device=device, dtype=dtype)
+    model = Streamer(config, seed=content["seed"], train=train, device=device, precision=precision)
     restore_parameters(model, content, path)
     model.inputs.total = list(content["inputs"])
     if model.learner is not None:

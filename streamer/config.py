@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 
 Distance = Literal["similarity", "distance"]
+Precision = Literal["float32", "bf16", "float64"]
 
 
 def require(condition: bool, message: str) -> None:

@@ -6,6 +6,7 @@ or ends it; an ended event's representation is the next input of the level above
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -125,7 +126,13 @@ class Lane:
     def start_video(self) -> None:
         """Clears all that belongs to the previous video."""
         self.index = 0
+        self.queue: deque[Tensor] = deque()
         self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
+
+    @property
+    def waiting(self) -> int:
+        """Snippets that were offered but not observed."""
+        return len(self.queue)
 
     def forget(self) -> None:
         """After an optimiser step: predictions start afresh, events go on."""

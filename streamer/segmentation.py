@@ -65,7 +65,7 @@ def segment_recording(
         raise CheckpointError(f"{uri}: the model takes {model.config.modality}, this file holds {modality}")
     signals: list[Signal] = []
     warning: str | None = None
-    model.lane.start_video()
+    model.start_video()
     source = open_source(
         uri,
         snippet_size=model.config.snippet_size,
@@ -79,11 +79,11 @@ def segment_recording(
             for snippet in source:
                 signals += model.observe(snippet)
                 if progress is not None:
-                    progress(model.lane.index)
+                    progress(model.lanes[0].index)
         except TruncatedVideoError as error:
             warning = error.detail
         except ConfigError as error:
             raise ConfigError(f"{uri}: {error}") from error
-        if model.lane.index == 0:
+        if model.lanes[0].index == 0:
             raise VideoError(uri, warning or "holds no snippet")
         return model.end_video(source.duration_s, video_id), signals, warning

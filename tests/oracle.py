@@ -144,7 +144,7 @@ def make_model(case: dict[str, Any]) -> Streamer:
     settings = {"lr": 1e-3, **(optim or {}), **case.get("args", {})}
     train = case.get("train", True) and optim is not None and settings.get("optimize", True)
     config = settings_to_config(settings, modality=modality)
-    return Streamer(config, train=train, dtype=torch.float64, initialize=fill_level)
+    return Streamer(config, train=train, precision="float64", initialize=fill_level)
 
 
 def run(model: Streamer, case: dict[str, Any]) -> Recording:
