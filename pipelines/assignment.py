@@ -1,4 +1,4 @@
-"""Which worker gets which video."""
+"""Which videos are watched one after the other, and which at the same time."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ class HasDuration(Protocol):
 V = TypeVar("V", bound=HasDuration)
 
 
-def assign(videos: Sequence[V], workers: int) -> list[list[V]]:
-    """Deals videos to workers, longest first, each to the worker with the least so far.
+def assign(videos: Sequence[V], slots: int) -> list[list[V]]:
+    """Deals videos to slots, longest first, each to the slot with the least so far.
 
-    Ties go by video id and by rank, so that the same videos always go the same way. A video of unknown
-    duration counts as the mean of the known ones.
+    A slot is one lane of one worker: worker r with n lanes has the slots from r * n on. So the same videos
+    share a slot however many workers the slots are spread over. Ties go by video id and by slot, so that
+    the same videos always go the same way. A video of unknown duration counts as the mean of the known ones.
 
     Returns:
-        A list of videos per worker, in the order in which the worker takes them.
+        A list of videos per slot, in the order in which they are watched.
     """
     known = [video.duration_s for video in videos if video.duration_s is not None]
     # fsum: a rounding that depends on the order of `videos` could change the assignment.
@@ -40,10 +41,10 @@ def assign(videos: Sequence[V], workers: int) -> list[list[V]]:
     def length(video: V) -> float:
         return mean if video.duration_s is None else video.duration_s
 
-    loads = [0.0] * workers
-    shards: list[list[V]] = [[] for _ in range(workers)]
+    loads = [0.0] * slots
+    dealt: list[list[V]] = [[] for _ in range(slots)]
     for video in sorted(videos, key=lambda video: (-length(video), video.video_id)):
-        rank = min(range(workers), key=lambda rank: (loads[rank], rank))
-        shards[rank].append(video)
-        loads[rank] += length(video)
-    return shards
+        slot = min(range(slots), key=lambda slot: (loads[slot], slot))
+        dealt[slot].append(video)
+        loads[slot] += length(video)
+    return dealt

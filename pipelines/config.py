@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streamer.config import LearningConfig, StreamerConfig, require
+from streamer.config import LearningConfig, Precision, StreamerConfig, require
 from streamer.sources import Decoder
 
 
@@ -31,14 +31,16 @@ class TrainConfig:
             addresses, or .npy arrays of features [snippets, feature_dim].
         out: folder of the run; must not hold another run.
         workers: training workers; each video goes to one of them from start to end.
+        lanes: videos that each worker watches at the same time.
         truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
             default truth.csv in an input folder, where there is one.
         seed: determines initial parameters.
         init: checkpoint, or folder of a run, whose parameters to start from.
         sync: gradients = workers learn one model, all take the same steps; parameters = every worker
             optimises alone and parameters are averaged, as in the published release.
-        sync_every: snippets per worker from one barrier to the next. 1 is exact; more waits less.
+        sync_every: snippets per lane from one barrier to the next. 1 is exact; more waits less.
         device: where the model computes; auto takes CUDA where every worker can have a GPU.
+        precision: numbers that the model computes with; bf16 keeps its parameters and sums in float32.
         decoder: library that decodes video.
         signals: store every level's signal beside the hierarchies.
         max_failed: exit with 1 when more videos failed.
@@ -50,12 +52,14 @@ class TrainConfig:
     inputs: list[str]
     out: str
     workers: int = 1
+    lanes: int = 1
     truth: str | None = None
     seed: int = 0
     init: str | None = None
     sync: Literal["gradients", "parameters"] = "gradients"
     sync_every: int = 1
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision = "float32"
     decoder: Decoder = "pyav"
     signals: bool = True
     max_failed: int = 0
@@ -66,6 +70,7 @@ class TrainConfig:
     def __post_init__(self) -> None:
         _check_run(self)
         require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")
+        require(self.lanes >= 1, f"--lanes must be at least 1, not {self.lanes}")
         require(self.sync_every >= 1, f"--sync_every must be at least 1, not {self.sync_every}")
         require(
             not (self.sync == "parameters" and self.workers == 1),

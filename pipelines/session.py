@@ -54,7 +54,7 @@ def ray_session(workers: int, decode_cpus: float, gpus: int = 0) -> Iterator[Non
 
     Args:
         workers: training workers, which hold one CPU each.
-        decode_cpus: CPUs that each worker's decoding needs beside that.
+        decode_cpus: CPUs that the decoding for each worker needs beside that.
         gpus: GPUs that the workers need altogether.
 
     Raises:
@@ -128,7 +128,7 @@ def _check_resources(workers: int, cpus: float, gpus: int) -> None:
     if (has := there.get("CPU", 0)) < cpus:
         raise ClusterError(
             f"{workers} workers need {cpus:g} CPUs with their decoding, the cluster has {has:g}: "
-            "use fewer --workers"
+            "use fewer --workers or --lanes"
         )
     if (has := there.get("GPU", 0)) < gpus:
         raise ClusterError(

@@ -78,8 +78,14 @@ class VideoEnd:
 
 
 @dataclass(frozen=True)
-class Snippet:
-    """One snippet of a video: `data` is uint8 `[H, H, 3]` or float32 `[D]`."""
+class SnippetBlock:
+    """Snippets of a video that follow each other.
+
+    Attributes:
+        video_id: the video.
+        index: place of the first of them in the video.
+        data: uint8 `[T, H, H, 3]` or float32 `[T, D]`; read-only, and valid for as long as it is held.
+    """
 
     video_id: str
     index: int
@@ -147,11 +153,11 @@ def _row(video_id: str, index: int, batch: list[np.ndarray]) -> dict[str, Any]:
     }
 
 
-def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[Snippet | VideoEnd]:
+def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[SnippetBlock | VideoEnd]:
     """Takes rows apart again and asserts their order: one video at a time, every index in turn.
 
     Yields:
-        The snippets of a video, then its end, for one video after the other.
+        The snippets of a video, a row at a time, then its end, for one video after the other.
     """
     current: str | None = None
     expected = 0
@@ -163,8 +169,7 @@ def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[S
         assert index == expected, f"{video_id}: snippet {index} came where {expected} was due"
         if row["status"] == "running":
             block = np.frombuffer(row["data"], dtype=form.dtype).reshape(count, *form.shape)
-            for offset in range(count):
-                yield Snippet(video_id, index + offset, block[offset])
+            yield SnippetBlock(video_id, index, block)
             expected += count
             continue
         assert row["snippets"] == expected, f"{video_id}: {row['snippets']} snippets sent, {expected} came"

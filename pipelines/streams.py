@@ -1,6 +1,6 @@
-"""A worker's stream of snippet rows: Ray Data decodes its videos one after the other, a bounded way ahead.
+"""A lane's stream of snippet rows: Ray Data decodes its videos one after the other, a bounded way ahead.
 
-Each worker builds its own pipeline over the videos assigned to it. (Splitting one dataset over the workers,
+Each lane has a pipeline of its own over the videos assigned to it. (Splitting one dataset over the workers,
 as Ray Train does by default, would cut videos apart and reorder them.)
 """
 
@@ -10,8 +10,9 @@ import logging
 import math
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import ray.data
@@ -20,8 +21,10 @@ from ray.data import ExecutionOptions, ExecutionResources, TaskPoolStrategy
 from pipelines.catalog import CatalogEntry
 from pipelines.snippets import ROW_SNIPPETS, SnippetFormat, snippet_rows
 
+T = TypeVar("T")
+
 DECODE_CPUS = 0.5
-BYTES_AHEAD = 32 * 2**20  # Ray Data keeps to this to within a few rows
+BYTES_AHEAD = 32 * 2**20  # per worker; Ray Data keeps to this to within a few rows per lane
 PAUSE_SECONDS = 0.02  # a row is that much later; it holds seconds of video
 ROWS_AHEAD = 64  # narrow vectors would otherwise fill those bytes with hours of stream
 
@@ -47,8 +50,16 @@ class Pause:
         """Nothing to do."""
 
 
-def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[dict[str, Any]]:
-    """Rows of all videos in the order of `entries`, decoded in another process while they are consumed."""
+def ray_rows(
+    entries: Sequence[CatalogEntry], form: SnippetFormat, bytes_ahead: int = BYTES_AHEAD
+) -> Iterator[dict[str, Any]]:
+    """Rows of all videos in the order of `entries`, decoded in another process while they are consumed.
+
+    Args:
+        entries: the videos.
+        form: how their snippets are cut and laid out.
+        bytes_ahead: of rows that may wait to be taken.
+    """
     if not entries:
         return
 
@@ -66,7 +77,7 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
     dataset.context.execution_options = ExecutionOptions(
         preserve_order=True,
         resource_limits=ExecutionResources(
-            cpu=1, object_store_memory=min(BYTES_AHEAD, ROWS_AHEAD * _row_bytes(form))
+            cpu=1, object_store_memory=min(bytes_ahead, ROWS_AHEAD * _row_bytes(form))
         ),
     )
     callbacks: list[Any] = [Pause]  # has a callback's methods; Ray Data's base class is internal
@@ -83,3 +94,22 @@ def ray_rows(entries: Sequence[CatalogEntry], form: SnippetFormat) -> Iterator[d
 
 def _row_bytes(form: SnippetFormat) -> int:
     return ROW_SNIPPETS * math.prod(form.shape) * np.dtype(form.dtype).itemsize
+
+
+def fetch_ahead(items: Iterator[T]) -> Iterator[T]:
+    """Yields `items`, each fetched by a thread of its own while the one before is in use.
+
+    The first is fetched at once. So the streams of several lanes start together, and rows come in while the
+    model computes or waits for other workers.
+    """
+    pool = ThreadPoolExecutor(1, thread_name_prefix="fetch-ahead")
+    return _fetched(pool, items, pool.submit(next, items, None))
+
+
+def _fetched(pool: ThreadPoolExecutor, items: Iterator[T], coming: Future[T | None]) -> Iterator[T]:
+    try:
+        while (item := coming.result()) is not None:
+            coming = pool.submit(next, items, None)
+            yield item
+    finally:
+        pool.shutdown(wait=False)

@@ -12,7 +12,6 @@ from typing import Protocol
 
 import torch
 
-from streamer.lane import DueLoss
 from streamer.replicas import Replicas, SingleReplica
 from streamer.streamer import Streamer
 
@@ -20,15 +19,14 @@ from streamer.streamer import Streamer
 class Synchronization(Protocol):
     """How a worker's model learns, and how it meets the others."""
 
-    def learn(self, due: Sequence[DueLoss]) -> None:
-        """Takes in the losses of a snippet between barriers."""
+    def base_step_done(self) -> None:
+        """Called after base steps between barriers, before any video ends."""
         ...
 
-    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
-        """Takes in the losses of the last snippet and meets the other workers.
+    def barrier(self, observed: int, flags: Sequence[float]) -> list[float]:
+        """Meets the other workers.
 
         Args:
-            due: losses of the snippet just observed; empty where the worker's stream ended before.
             observed: snippets since the last barrier.
             flags: numbers to be summed over workers.
 
@@ -48,13 +46,12 @@ class SummedGradients:
     def __init__(self, model: Streamer) -> None:
         self._model = model
 
-    def learn(self, due: Sequence[DueLoss]) -> None:
-        """Adds to this worker's gradients."""
-        self._model.learn(due)
+    def base_step_done(self) -> None:
+        """Nothing to do: the model adds to this worker's gradients by itself."""
 
-    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
+    def barrier(self, observed: int, flags: Sequence[float]) -> list[float]:
         """Sums counts, and gradients where a step is due."""
-        return self._model.barrier(due, flags)
+        return self._model.barrier(flags)
 
     def finish(self) -> None:
         """Gathers the gradients that no step has used, so that every replica's checkpoint holds them all."""
@@ -78,13 +75,13 @@ class AveragedParameters:
         self._replicas = replicas
         self._averaged_steps = 0
 
-    def learn(self, due: Sequence[DueLoss]) -> None:
+    def base_step_done(self) -> None:
         """Learns as if there were no other worker."""
-        self._model.barrier(due)
+        self._model.barrier()
 
-    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
+    def barrier(self, observed: int, flags: Sequence[float]) -> list[float]:
         """Averages over the workers that saw a snippet since the last barrier; the others follow."""
-        self._model.barrier(due)
+        self._model.barrier()
         weight = float(observed > 0)
         most = self._model.config.max_levels
         here = [weight * (len(self._model.levels) == count) for count in range(1, most + 1)]

@@ -81,7 +81,7 @@ class TrainingRun:
             preparing = pool.submit(prepare_store, self._folder, config.tracking_uri, Path(scratch))
             if config.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
                 preparing.result()  # another store tells at once whether it can be used
-            with ray_session(config.workers, DECODE_CPUS, gpus):
+            with ray_session(config.workers, config.lanes * DECODE_CPUS, gpus):
                 tracker, facts = open_run(
                     "train", asdict(config), self._folder, self._inputs, database=preparing.result()
                 )
@@ -115,6 +115,8 @@ class TrainingRun:
         task = WorkerTask(
             model=config.model,
             seed=config.seed,
+            precision=config.precision,
+            lanes=config.lanes,
             init=config.init,
             entries=list(self._inputs.videos),
             decoder=config.decoder,

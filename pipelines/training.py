@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 
-from pipelines.snippets import Snippet, VideoEnd
+from pipelines.snippets import SnippetBlock, VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.synchronization import Synchronization
 from streamer.lane import Signal
@@ -39,14 +40,17 @@ class WorkerReport:
 
 
 class TrainingLoop:
-    """Runs one worker's stream through its model until all workers' streams have ended.
+    """Runs one worker's streams through its model until all workers' streams have ended.
+
+    A base step takes one snippet of every lane. A lane whose video has ended begins its next one with the
+    next base step, whatever the others do.
 
     Args:
         model: this worker's replica.
         synchronization: how it learns together with the others.
-        stream: snippets and ends of this worker's videos, in order.
+        streams: for each lane of the model, snippets and ends of its videos, in order.
         store: takes finished hierarchies.
-        sync_every: snippets per worker from one barrier to the next.
+        sync_every: base steps from one barrier to the next.
         report: called on every worker at the same barriers, every few seconds and at the end.
         clock: seconds, of any origin.
     """
@@ -55,21 +59,22 @@ class TrainingLoop:
         self,
         model: Streamer,
         synchronization: Synchronization,
-        stream: Iterator[Snippet | VideoEnd],
+        streams: Sequence[Iterator[SnippetBlock | VideoEnd]],
         store: HierarchyStore,
         *,
         sync_every: int,
         report: Callable[[WorkerReport], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        assert len(streams) == len(model.lanes), "every lane has a stream"
         self._model = model
         self._synchronization = synchronization
-        self._stream = stream
+        self._streams = streams
         self._store = store
         self._sync_every = sync_every
         self._send = report
         self._clock = clock
-        self._signals: list[Signal] = []
+        self._signals: list[list[Signal]] = [[] for _ in streams]
         self._report = self._fresh_report()
         self._last_report = clock()
 
@@ -88,45 +93,51 @@ class TrainingLoop:
 
     def _period(self) -> bool:
         """Goes from one barrier to the next; False when no worker had a snippet left."""
-        observed, due = 0, []
-        while observed < self._sync_every and (snippet := self._next_snippet()) is not None:
-            observation = self._model.advance(snippet.data)
-            observed += 1
-            self._note(observation.signals)
-            due = observation.due
-            if observed < self._sync_every:
-                self._synchronization.learn(due)
-                due = []
+        steps = observed = 0
+        while steps < self._sync_every and (watching := self._supply_lanes()) > 0:
+            self._note(self._model.advance())
+            steps += 1
+            observed += watching
+            if steps < self._sync_every:
+                self._synchronization.base_step_done()
+        self._report.snippets += observed
         wants_report = self._clock() - self._last_report > REPORT_SECONDS
-        active, reports = self._synchronization.barrier(
-            due, observed, [float(observed > 0), float(wants_report)]
-        )
+        active, reports = self._synchronization.barrier(observed, [float(observed > 0), float(wants_report)])
         if reports > 0:
             self._flush()
         return active > 0
 
-    def _next_snippet(self) -> Snippet | None:
-        for item in self._stream:
-            if isinstance(item, Snippet):
-                return item
-            self._end_video(item)
-        return None
+    def _supply_lanes(self) -> int:
+        """Gives snippets to lanes that have none left; returns how many lanes have some now."""
+        for lane in range(len(self._streams)):
+            if self._model.lanes[lane].waiting == 0:
+                self._supply(lane)
+        return sum(lane.waiting > 0 for lane in self._model.lanes)
 
-    def _end_video(self, end: VideoEnd) -> None:
+    def _supply(self, lane: int) -> None:
+        for item in self._streams[lane]:
+            if isinstance(item, SnippetBlock):
+                self._model.offer(item.data, lane)
+                return
+            self._end_video(item, lane)
+
+    def _end_video(self, end: VideoEnd, lane: int) -> None:
         if end.status == "done":
-            hierarchy = self._model.end_video(end.duration_s, end.video_id)
-            self._store.write(hierarchy, self._signals)
+            hierarchy = self._model.end_video(end.duration_s, end.video_id, lane)
+            self._store.write(hierarchy, self._signals[lane])
             for level in range(hierarchy.num_levels):
                 self._report.events[level] += 1  # the one that the end of the video closed
-        self._model.lane.start_video()
-        self._signals = []
+        else:
+            self._model.start_video(lane)
+        self._signals[lane] = []
         self._report.ended.append(end)
 
-    def _note(self, signals: list[Signal]) -> None:
+    def _note(self, observed: Sequence[Sequence[Signal]]) -> None:
+        """Takes in the signals of one base step, per lane."""
         if self._store.keeps_signals:
-            self._signals += signals
-        self._report.snippets += 1
-        for signal in signals:
+            for kept, new in zip(self._signals, observed, strict=True):
+                kept += new
+        for signal in chain.from_iterable(observed):
             self._report.signal_sums[signal.level] += signal.value
             self._report.signal_counts[signal.level] += 1
             self._report.events[signal.level] += signal.boundary

@@ -1,10 +1,10 @@
-"""What runs in each training worker: its replica, its stream, its loop, its reports to Ray Train."""
+"""What runs in each training worker: its replica, its streams, its loop, its reports to Ray Train."""
 
 from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -18,13 +18,13 @@ from pipelines.assignment import assign
 from pipelines.catalog import CatalogEntry
 from pipelines.replicas import DistributedReplicas, checksum
 from pipelines.run_folder import CHECKPOINT_FILE, FINAL_CHECKPOINT, RunFolder
-from pipelines.snippets import SnippetFormat, read_rows
+from pipelines.snippets import SnippetBlock, SnippetFormat, VideoEnd, read_rows
 from pipelines.store import HierarchyStore
-from pipelines.streams import ray_rows
+from pipelines.streams import BYTES_AHEAD, fetch_ahead, ray_rows
 from pipelines.synchronization import AveragedParameters, SummedGradients, Synchronization
 from pipelines.training import TrainingLoop, WorkerReport
 from streamer import checkpoint
-from streamer.config import StreamerConfig
+from streamer.config import Precision, StreamerConfig
 from streamer.replicas import Replicas, SingleReplica
 from streamer.sources import Decoder
 from streamer.streamer import Streamer
@@ -37,11 +37,13 @@ class WorkerTask:
     Attributes:
         model: what the model is.
         seed: determines initial parameters.
+        precision: numbers that the model computes with.
+        lanes: videos that each worker watches at the same time.
         init: checkpoint whose parameters to start from.
         entries: all videos of the run; each worker takes its share.
         decoder: which library decodes.
         sync: how workers learn together.
-        sync_every: snippets per worker between barriers.
+        sync_every: snippets per lane between barriers.
         out: folder of the run.
         metadata: goes into every hierarchy's schema metadata.
         signals: whether signals are stored.
@@ -49,6 +51,8 @@ class WorkerTask:
 
     model: StreamerConfig
     seed: int
+    precision: Precision
+    lanes: int
     init: str | None
     entries: list[CatalogEntry]
     decoder: Decoder
@@ -75,13 +79,11 @@ def train_worker(arguments: dict[str, Any]) -> dict[str, Any]:
     assert isinstance(device, torch.device)
     replicas: Replicas = DistributedReplicas(device) if dist.is_initialized() else SingleReplica()
     model, synchronization = _make_model(task, device, replicas)
-    form = SnippetFormat.of(task.model, task.decoder)
-    entries = assign(task.entries, context.get_world_size())[context.get_world_rank()]
     store = HierarchyStore(RunFolder(task.out), task.metadata, signals=task.signals)
     loop = TrainingLoop(
         model,
         synchronization,
-        read_rows(ray_rows(entries, form), form),
+        _open_streams(task, context.get_world_rank(), context.get_world_size()),
         store,
         sync_every=task.sync_every,
         report=lambda report: ray.train.report(asdict(report)),
@@ -92,11 +94,27 @@ def train_worker(arguments: dict[str, Any]) -> dict[str, Any]:
     return {"checksums": checksums}
 
 
+def _open_streams(task: WorkerTask, rank: int, workers: int) -> list[Iterator[SnippetBlock | VideoEnd]]:
+    """One stream for each lane of a worker; all begin to decode at once."""
+    form = SnippetFormat.of(task.model, task.decoder)
+    slots = assign(task.entries, workers * task.lanes)
+    own = slots[rank * task.lanes : (rank + 1) * task.lanes]
+    bytes_ahead = BYTES_AHEAD // task.lanes
+    return [fetch_ahead(read_rows(ray_rows(entries, form, bytes_ahead), form)) for entries in own]
+
+
 def _make_model(
     task: WorkerTask, device: torch.device, replicas: Replicas
 ) -> tuple[Streamer, Synchronization]:
     alone = task.sync == "parameters"
-    model = Streamer(task.model, seed=task.seed, device=device, replicas=None if alone else replicas)
+    model = Streamer(
+        task.model,
+        lanes=task.lanes,
+        seed=task.seed,
+        device=device,
+        precision=task.precision,
+        replicas=None if alone else replicas,
+    )
     if task.init is not None:
         checkpoint.restore_parameters(model, checkpoint.read(task.init), task.init)
     return model, AveragedParameters(model, replicas) if alone else SummedGradients(model)

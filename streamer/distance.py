@@ -1,27 +1,58 @@
-"""How far a prediction is from the input that came."""
+"""How far predictions are from the inputs that came.
+
+Similarity is the cosine over dimension 1, averaged over what remains: one cosine for vectors `[n, D]`, the
+mean over pixels of the cosine of the RGB triples for frames `[n, 3, H, W]`. Distance is the mean squared error.
+"""
 
 from __future__ import annotations
 
-import torch.nn.functional as F
+import torch
 from torch import Tensor
 
 from streamer.config import Distance
 
+SHORTEST = 1e-8  # shorter vectors count as this long
 
-def signal(kind: Distance, prediction: Tensor, target: Tensor) -> Tensor:
-    """The value that demarcation reads, a scalar.
+
+def signals(kind: Distance, predictions: Tensor, targets: Tensor) -> Tensor:
+    """The values that demarcation reads, `[n]`.
 
     Args:
-        kind: `similarity` is the cosine of two vectors, and for frames the mean over pixels of the cosine
-            of the RGB triples; `distance` is the mean squared error.
-        prediction: `[D]` or `[3, H, W]`.
-        target: like `prediction`.
+        kind: similarity or distance.
+        predictions: `[n, D]` or `[n, 3, H, W]`.
+        targets: like `predictions`.
     """
-    if kind == "similarity":
-        return F.cosine_similarity(prediction, target, dim=0, eps=1e-8).mean()
-    return F.mse_loss(prediction, target)
+    if kind == "distance":
+        return (predictions - targets).square().flatten(1).mean(1)
+    dot = (predictions * targets).sum(1, keepdim=True)
+    return (dot / (_length(predictions) * _length(targets))).flatten(1).mean(1)
 
 
-def loss(kind: Distance, signal: Tensor) -> Tensor:
-    """What learning minimises: similarity negated, distance as it is."""
-    return -signal if kind == "similarity" else signal
+def loss_gradients(kind: Distance, predictions: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
+    """Gradients of weighted losses with respect to the predictions.
+
+    The loss is the similarity negated, or the distance.
+
+    Args:
+        kind: similarity or distance.
+        predictions: `[n, D]` or `[n, 3, H, W]`.
+        targets: like `predictions`.
+        weights: of each loss, `[n]`.
+
+    Returns:
+        A tensor like `predictions`.
+    """
+    weights = weights.view(-1, *[1] * (predictions.dim() - 1))
+    values = predictions[0, 0].numel() if kind == "similarity" else predictions[0].numel()
+    if kind == "distance":
+        return (predictions - targets) * (weights * (2 / values))
+    length, target_length = _length(predictions), _length(targets)
+    unit, target_unit = predictions / length, targets / target_length
+    cosine = (unit * target_unit).sum(1, keepdim=True)
+    # A vector that counts as longer than it is has a constant length.
+    along = torch.where(length > SHORTEST, cosine, 0.0) * unit
+    return (along - target_unit) * (weights / (length * values))
+
+
+def _length(vectors: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(SHORTEST)

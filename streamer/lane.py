@@ -1,24 +1,19 @@
-"""One stream of snippets through the levels: working sets, predictions, signals, boundaries.
+"""What a lane knows of the video that it watches.
 
-An input that arrives at a level is compared with the level's prediction and either joins the running event
-or ends it; an ended event's representation is the next input of the level above.
+Vectors are named by their rows in the model's tables; a lane itself holds only numbers of the host.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
-from streamer import distance
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import make_demarcation
 from streamer.hierarchy import Event
-from streamer.levels import Levels
-from streamer.tally import Tally
+from streamer.recorder import EventRecorder
 from streamer.working_set import WorkingSet
 
 
@@ -40,48 +35,29 @@ class Signal:
 
 
 @dataclass(frozen=True)
-class DueLoss:
-    """A loss that learning has yet to take in.
+class Prediction:
+    """A level's prediction of its next input.
 
     Attributes:
-        level: the level whose prediction it judges.
-        loss: scalar, with the graph of the prediction.
-        timescale: τ, snippets since the level's previous input.
+        sources: rows of z_0, z_1, ... from which it was made.
+        row: where it lies: among the vectors, or for level 0 of a model of frames among the predicted frames.
     """
 
-    level: int
-    loss: Tensor
-    timescale: int
+    sources: tuple[int, ...]
+    row: int
 
 
 @dataclass
-class Observation:
-    """What one snippet brought: signals in the order in which inputs were finished (upper levels first)."""
+class Waiting:
+    """A snippet that was offered to a lane.
 
-    signals: list[Signal] = field(default_factory=list)
-    due: list[DueLoss] = field(default_factory=list)
+    Attributes:
+        data: the snippet, on the model's device, as it was offered.
+        row: where its vector lies; None before it has been encoded.
+    """
 
-
-class EventRecorder:
-    """Cuts one level of one video into events as boundaries come."""
-
-    def __init__(self) -> None:
-        self.events: list[Event] = []
-        self._start_s = 0.0
-        self._sum = 0.0
-        self._count = 0
-
-    def add(self, value: float) -> None:
-        """Takes in a signal that belongs to the running event."""
-        self._sum += value
-        self._count += 1
-
-    def end(self, end_s: float, boundary_signal: float | None, z_D: Tensor | None) -> None:
-        """Ends the running event at `end_s` seconds."""
-        mean = self._sum / self._count if self._count else None
-        z = None if z_D is None else z_D.detach().to("cpu", torch.float32, copy=True).numpy()
-        self.events.append(Event(self._start_s, end_s, mean, boundary_signal, z))
-        self._start_s, self._sum, self._count = end_s, 0.0, 0
+    data: Tensor
+    row: int | None = None
 
 
 class LevelState:
@@ -92,125 +68,63 @@ class LevelState:
         self.working_set = WorkingSet(config.working_set_size, self.distance)
         self.demarcation = make_demarcation(config.demarcation, self.distance)
         self.recorder = EventRecorder()
-        self.z_D: Tensor | None = None
-        self.prediction: Tensor | None = None
+        self.z_row: int | None = None
+        self.prediction: Prediction | None = None
         self.last_input = 0
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
-        self.z_D = None
+        self.z_row = None
         self.prediction = None
         self.working_set.clear()
 
 
 class Lane:
-    """One stream through shared levels.
+    """One stream.
 
-    Args:
-        levels: the parameters, shared by all lanes of a replica.
-        inputs: counts the inputs of each level, over all lanes.
-        grow: creates the level above the highest; None where levels never grow (inference).
-        evolve_every: inputs, over all lanes, that a level must have counted before the one above is created.
+    Attributes:
+        index: snippets observed since the start of the video.
+        queue: snippets to be observed next.
+        states: of each level.
     """
 
-    def __init__(
-        self, levels: Levels, inputs: Tally, grow: Callable[[], object] | None, evolve_every: int
-    ) -> None:
-        self.levels = levels
-        self.config = levels.config
-        self._inputs = inputs
-        self._grow = grow
-        self._evolve_every = evolve_every
-        self.start_video()
-
-    def start_video(self) -> None:
-        """Clears all that belongs to the previous video."""
-        self.index = 0
-        self.queue: deque[Tensor] = deque()
-        self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
+    def __init__(self, config: StreamerConfig, num_levels: int) -> None:
+        self.config = config
+        self.start_video(num_levels)
 
     @property
     def waiting(self) -> int:
         """Snippets that were offered but not observed."""
         return len(self.queue)
 
-    def forget(self) -> None:
-        """After an optimiser step: predictions start afresh, events go on."""
+    @property
+    def z_rows(self) -> list[int]:
+        """Rows of z_0, z_1, ... up to the first level that has none."""
+        rows = []
         for state in self.states:
-            state.forget()
+            if state.z_row is None:
+                break
+            rows.append(state.z_row)
+        return rows
 
-    def observe(self, x: Tensor) -> Observation:
-        """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
-        observation = Observation()
-        self._receive(0, x, observation)
-        self.index += 1
-        return observation
+    def start_video(self, num_levels: int) -> None:
+        """Clears all that belongs to the previous video."""
+        self.index = 0
+        self.queue: deque[Waiting] = deque()
+        self.states = [LevelState(self.config, level) for level in range(num_levels)]
 
-    def end_video(self, duration_s: float) -> list[list[Event]]:
-        """Closes every level at `duration_s` seconds and starts the next video.
-
-        Returns:
-            The events of each level, finest first.
-        """
-        self.follow_growth()
-        for state in self.states:
-            state.recorder.end(duration_s, None, state.z_D)
-        levels = [state.recorder.events for state in self.states]
-        self.start_video()
-        return levels
-
-    def follow_growth(self) -> None:
+    def follow_growth(self, num_levels: int) -> None:
         """Makes room for levels that were created since this lane last looked."""
-        for level in range(len(self.states), len(self.levels)):
+        for level in range(len(self.states), num_levels):
             self.states.append(LevelState(self.config, level))
 
-    def _receive(self, level: int, x: Tensor, observation: Observation) -> None:
-        self._grow_if_due(level)
-        self.follow_growth()
-        state = self.states[level]
-        timescale = self.index - state.last_input
-        state.last_input = self.index
-        if state.prediction is None:
-            state.working_set.clear()
-            state.working_set.put(x, 0.0)
-            self._predict(level)
-            return
-        signal = distance.signal(state.distance, state.prediction, x)
-        value = signal.item()
-        if signal.requires_grad:
-            observation.due.append(DueLoss(level, distance.loss(state.distance, signal), timescale))
-        boundary = state.demarcation(value)
-        full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
-        if boundary or full:
-            self._end_event(level, value, observation)
-        state.recorder.add(value)
-        state.working_set.put(x, value)
-        self._predict(level)
-        observation.signals.append(Signal(self.index, level, value, boundary or full))
+    def parameters_changed(self) -> None:
+        """Predictions start afresh, and what was encoded ahead is encoded again; events go on."""
+        for state in self.states:
+            state.forget()
+        for snippet in self.queue:
+            snippet.row = None
 
-    def _grow_if_due(self, level: int) -> None:
-        if self._grow is None:
-            return
-        on_top = level == len(self.levels) - 1
-        if on_top and level < self.config.max_levels - 1 and self._inputs.total[level] > self._evolve_every:
-            self._grow()
-        self._inputs.count(level)
-
-    def _end_event(self, level: int, value: float, observation: Observation) -> None:
-        state = self.states[level]
-        assert state.z_D is not None, "a level with a prediction has a representation"
-        state.recorder.end(self.index * self.config.snippet_size, value, state.z_D)
-        if level + 1 < len(self.levels):
-            self._receive(level + 1, state.z_D.detach(), observation)
-        state.working_set.clear()
-
-    def _predict(self, level: int) -> None:
-        networks, state = self.levels[level], self.states[level]
-        state.z_D = networks.f(state.working_set.stacked())
-        known = []
-        for other in self.states:
-            if other.z_D is None:
-                break
-            known.append(other.z_D)
-        assert len(known) > level, "all levels below one with an input have a representation"
-        state.prediction = networks.p(torch.stack(known))
+    def events(self) -> list[list[Event]]:
+        """The events of each level that have ended, finest first."""
+        return [state.recorder.events() for state in self.states]

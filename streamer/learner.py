@@ -1,4 +1,4 @@
-"""Gradients, their counters and optimiser steps.
+"""Losses that wait, gradient sums with their counters, and optimiser steps.
 
 Losses add their gradients and timescales to the modules they reach. When the highest level has met enough
 losses, each module's gradient is divided by its counter and Adam takes one step.
@@ -6,22 +6,41 @@ losses, each module's gradient is divided by its counter and Adam takes one step
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from streamer.config import LearningConfig
 from streamer.credit import reach_weights
-from streamer.lane import DueLoss
+from streamer.forward import DueLoss
 from streamer.levels import Levels
 from streamer.modules import Level
 from streamer.replicas import Replicas
 from streamer.tally import Tally
 
 
+@dataclass(frozen=True)
+class Loss:
+    """A loss that has been counted, and whose gradient is to be computed.
+
+    Attributes:
+        due: the prediction and its target.
+        weight: of the loss in its own level's p: the timescale, or 1.
+        reach: weights of the representations that the prediction was made from, beside `weight`.
+    """
+
+    due: DueLoss
+    weight: float
+    reach: tuple[float, ...]
+
+
 class GradientSum:
     """The accumulated gradient of one module in one flat tensor, with the counter that normalises it.
+
+    The parameters' `grad` are views of it, into which backward passes add.
 
     Attributes:
         flat: all gradients in the order of the module's parameters, `[number of parameters]`.
@@ -37,26 +56,22 @@ class GradientSum:
             part.view_as(parameter)
             for part, parameter in zip(self.flat.split(sizes), self.parameters, strict=True)
         ]
-
-    def add(self, gradients: Sequence[Tensor | None], weight: float) -> None:
-        """Adds `weight` times the gradients, one per parameter; None stands for zero."""
-        for view, gradient in zip(self._views, gradients, strict=True):
-            if gradient is not None:
-                view.add_(gradient, alpha=weight)
+        self.clear()
 
     def normalize(self) -> None:
-        """Divides by the counter and hands the result to the parameters, as their `grad`."""
+        """Divides by the counter; a module that met no loss has no gradient, and so keeps Adam's state."""
         if self.counter != 0:
             self.flat.div_(self.counter)
-        for view, parameter in zip(self._views, self.parameters, strict=True):
-            parameter.grad = view if self.counter != 0 else None
+            return
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def clear(self) -> None:
         """Starts the next sum."""
         self.flat.zero_()
         self.counter = 0.0
-        for parameter in self.parameters:
-            parameter.grad = None
+        for view, parameter in zip(self._views, self.parameters, strict=True):
+            parameter.grad = view
 
 
 class Learner:
@@ -65,6 +80,7 @@ class Learner:
     Attributes:
         optimizer: Adam, with its own state for each parameter.
         losses: C, losses per level since the last step, over all lanes.
+        waiting: losses that have been counted but whose gradients have not been computed.
         steps: optimiser steps taken.
 
     Args:
@@ -79,8 +95,10 @@ class Learner:
         self.f_sums: list[GradientSum] = []
         self.p_sums: list[GradientSum] = []
         self.losses = Tally(levels.config.max_levels)
+        self.waiting: list[Loss] = []
         self.steps = 0
-        self.optimizer = torch.optim.Adam([torch.zeros(0)], lr=config.lr)
+        empty = torch.zeros(0, dtype=levels.arithmetic.state, device=levels.device)
+        self.optimizer = torch.optim.Adam([empty], lr=config.lr, fused=True)
         self.optimizer.param_groups.clear()
         for level in levels:
             self.add_level(level)
@@ -90,47 +108,48 @@ class Learner:
         """Levels that learn."""
         return len(self.f_sums)
 
+    @property
+    def base_steps_left(self) -> int:
+        """At least so many base steps will pass before the next optimiser step."""
+        top = self.num_levels - 1
+        met = self.losses.total[top] + self.losses.since_barrier[top]
+        return max(1, math.ceil((self.config.optimize_every * self._lanes - met) / self._lanes))
+
     def add_level(self, level: Level) -> None:
         """Makes room for a level that was created."""
         for module, sums in ((level.f, self.f_sums), (level.p, self.p_sums)):
             sums.append(GradientSum(module))
             self.optimizer.add_param_group({"params": sums[-1].parameters})
 
-    def accumulate(self, due: Sequence[DueLoss]) -> None:
-        """Adds the gradients of the losses of one snippet.
+    def accept(self, due: Iterable[DueLoss]) -> None:
+        """Weighs and counts the losses of one base step.
 
         A loss reaches f of every level that exists, by its reach weight, and p of its own level only. All
-        levels that the snippet created must have been added before.
+        levels that the base step created must have been added before.
         """
         for loss in due:
-            weights = (
+            reach = (
                 reach_weights(loss.level, self.num_levels, self.config.alpha)
                 if self.config.hgn_reach
                 else [1.0] * self.num_levels
             )
             timescale = float(loss.timescale) if self.config.hgn_timescale else 1.0
-            targets = [(sums, timescale * weight) for sums, weight in zip(self.f_sums, weights, strict=True)]
-            targets.append((self.p_sums[loss.level], timescale))
-            self._add_gradients(loss.loss, targets)
-            for sums, _ in targets:
+            for sums in (*self.f_sums, self.p_sums[loss.level]):
                 sums.counter += timescale
+            self.waiting.append(Loss(loss, timescale, tuple(reach[: len(loss.prediction.sources)])))
 
-    def _add_gradients(self, loss: Tensor, targets: Sequence[tuple[GradientSum, float]]) -> None:
-        parameters = [parameter for sums, _ in targets for parameter in sums.parameters]
-        # Graphs of upper levels' representations live on: later predictions use them again.
-        gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)
-        start = 0
-        for sums, weight in targets:
-            end = start + len(sums.parameters)
-            sums.add(gradients[start:end], weight)
-            start = end
+    def take_losses(self) -> list[Loss]:
+        """Hands out the losses that wait."""
+        taken, self.waiting = self.waiting, []
+        return taken
 
     def step_due(self) -> bool:
         """Whether the highest existing level has met its share of losses, as of the last barrier."""
         return self.losses.total[self.num_levels - 1] >= self.config.optimize_every * self._lanes
 
     def gather(self, replicas: Replicas) -> None:
-        """Replaces gradient sums and counters by their sums over replicas."""
+        """Replaces gradient sums and counters by their sums over replicas; no loss may wait."""
+        assert not self.waiting, "gradients of losses that wait are missing"
         sums = (*self.f_sums, *self.p_sums)
         counters = replicas.sum_(torch.tensor([s.counter for s in sums], dtype=torch.float64)).tolist()
         for gradient_sum, counter in zip(sums, counters, strict=True):
@@ -139,6 +158,7 @@ class Learner:
 
     def step(self) -> None:
         """One Adam step of every module that has a gradient; then sums and counters start again."""
+        assert not self.waiting, "gradients of losses that wait are missing"
         sums = (*self.f_sums, *self.p_sums)
         for gradient_sum in sums:
             gradient_sum.normalize()

@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import nn
 
-from streamer.config import StreamerConfig
+from streamer.arithmetic import Arithmetic
+from streamer.config import Precision, StreamerConfig
 from streamer.modules import BoundedTable, Level
 from streamer.replicas import Replicas
 
@@ -25,7 +26,7 @@ class Levels(nn.Module):
         config: the model's configuration.
         seed: determines the initial parameters of every level, whenever it is created.
         device: where parameters live.
-        dtype: floating-point type of parameters.
+        precision: floating-point types of parameters and products.
         initialize: called with each new level and its index, to set other initial parameters.
     """
 
@@ -35,14 +36,14 @@ class Levels(nn.Module):
         *,
         seed: int = 0,
         device: torch.device | str = "cpu",
-        dtype: torch.dtype = torch.float32,
+        precision: Precision = "float32",
         initialize: Initializer | None = None,
     ) -> None:
         super().__init__()
         self.config = config
         self.seed = int(seed)
         self.device = torch.device(device)
-        self.dtype = dtype
+        self.arithmetic = Arithmetic(precision)
         self._initialize = initialize
         self.stack = nn.ModuleList()
         for _ in range(config.initial_levels):
@@ -76,7 +77,8 @@ class Levels(nn.Module):
             table.bound(count)
 
     def parameters_changed(self) -> None:
-        """Tells the tables that their rows may have grown again."""
+        """Drops what was derived from parameters; rows of tables may have grown again."""
+        self.arithmetic.parameters_changed()
         for table in self.tables:
             table.bounded = 0
 
@@ -86,8 +88,8 @@ class Levels(nn.Module):
         assert index < self.config.max_levels, "the stack is full"
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed * 1009 + index)
-            level = Level(self.config, index)
+            level = Level(self.config, index, self.arithmetic)
         if self._initialize is not None:
             self._initialize(level, index)
-        self.stack.append(level.to(device=self.device, dtype=self.dtype))
+        self.stack.append(level.to(device=self.device, dtype=self.arithmetic.state))
         return self[index]

@@ -1,58 +1,25 @@
-"""Networks of one level: frame encoder and decoder, temporal encoding f, hierarchical prediction p.
+"""Networks of one level: temporal encoding f and hierarchical prediction p, over many lanes at once.
 
 Source: Mounir, Vijayaraghavan, Sarkar, "STREAMER" (NeurIPS 2023), and the parameter names of its release.
-Shapes: B frames, S' inputs in the working set, L levels with a representation, D features.
+Shapes: n working sets or predictions, S inputs in the longest of these working sets, L levels with a
+representation, D features.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from streamer.arithmetic import Arithmetic
 from streamer.config import StreamerConfig
+from streamer.frames import FrameDecoder, FrameEncoder
+from streamer.rows import to_index
+from streamer.transformer import Transformer
 
-
-class FrameEncoder(nn.Module):
-    """Maps frames `[B, 3, H, H]` to features `[B, D]`."""
-
-    def __init__(self, config: StreamerConfig) -> None:
-        super().__init__()
-        c1, c2, c3, c4 = config.channels
-        self.conv1 = nn.Conv2d(3, c1, 3, padding=1)
-        self.conv2 = nn.Conv2d(c1, c2, 3, padding=1)
-        self.conv3 = nn.Conv2d(c2, c3, 3, padding=1)
-        self.conv4 = nn.Conv2d(c3, c4, 3, padding=1)
-        side = config.frame_size // 16
-        self.fc1 = nn.Linear(c4 * side * side, config.feature_dim)
-
-    def forward(self, frames_B3HH: Tensor) -> Tensor:
-        """Encodes each frame by itself."""
-        x = frames_B3HH
-        for convolution in (self.conv1, self.conv2, self.conv3, self.conv4):
-            x = F.max_pool2d(F.relu(convolution(x)), 2)
-        return self.fc1(x.flatten(1))
-
-
-class FrameDecoder(nn.Module):
-    """Maps features `[B, D]` to frames `[B, 3, H, H]`."""
-
-    def __init__(self, config: StreamerConfig) -> None:
-        super().__init__()
-        c1, c2, c3, c4 = config.channels
-        self.side = config.frame_size // 16
-        self.fc1 = nn.Linear(config.feature_dim, c4 * self.side * self.side)
-        self.conv1 = nn.Conv2d(c4, c3, 3, padding=1)
-        self.conv2 = nn.Conv2d(c3, c2, 3, padding=1)
-        self.conv3 = nn.Conv2d(c2, c1, 3, padding=1)
-        self.conv4 = nn.Conv2d(c1, 3, 3, padding=1)
-
-    def forward(self, features_BD: Tensor) -> Tensor:
-        """Decodes each feature vector by itself."""
-        x = self.fc1(features_BD).unflatten(1, (-1, self.side, self.side))
-        for convolution in (self.conv1, self.conv2, self.conv3):
-            x = F.relu(convolution(F.interpolate(x, scale_factor=2, mode="nearest")))
-        return self.conv4(F.interpolate(x, scale_factor=2, mode="nearest"))
+RESCALINGS = 4  # in float32, rounding may leave a row a little too long after the first
 
 
 class BoundedTable(nn.Module):
@@ -74,7 +41,7 @@ class BoundedTable(nn.Module):
     def forward(self, count: int) -> Tensor:
         """The first `count` rows, `[count, D]`."""
         self.bound(count)
-        return self.weight[:count].clone()
+        return self.weight[:count]
 
     @torch.no_grad()
     def bound(self, count: int) -> None:
@@ -84,70 +51,84 @@ class BoundedTable(nn.Module):
         up nor on how often a row is bounded.
         """
         for row_D in self.weight[self.bounded : count]:
-            while (length := row_D.norm()) > 1:  # in float32 rounding may leave a row a little too long
-                row_D.mul_(1 / (length + 1e-7))
+            for _ in range(RESCALINGS):  # without asking the device whether it was enough
+                length = row_D.norm()
+                row_D.mul_(torch.where(length > 1, 1 / (length + 1e-7), 1.0))
         self.bounded = max(self.bounded, count)
 
 
-def transformer(dim: int, heads: int) -> nn.TransformerEncoder:
-    """Two post-norm layers that start equal, no dropout, then a LayerNorm without parameters."""
-    layer = nn.TransformerEncoderLayer(dim, heads, dim_feedforward=2 * dim, dropout=0.0, batch_first=True)
-    norm = nn.LayerNorm(dim, elementwise_affine=False)
-    return nn.TransformerEncoder(layer, num_layers=2, norm=norm, enable_nested_tensor=False)
-
-
 class TemporalEncoding(nn.Module):
-    """f: the working set, in order, to the level's representation."""
+    """f: working sets, each in order, to the level's representations."""
 
-    def __init__(self, config: StreamerConfig, level: int) -> None:
+    def __init__(self, config: StreamerConfig, level: int, arithmetic: Arithmetic) -> None:
         super().__init__()
         dim = config.feature_dim
         self.cls_token = BoundedTable(1, dim)
         self.pos_enc = BoundedTable(config.working_set_size, dim)
-        self.encoder = FrameEncoder(config) if level == 0 and config.modality == "frames" else None
-        self.network = transformer(dim, heads=8)
+        frames = level == 0 and config.modality == "frames"
+        self.encoder = FrameEncoder(config, arithmetic) if frames else None
+        self.network = Transformer(dim, 8, arithmetic)
         self.normalize = config.distance_of(level) == "similarity"
 
-    def forward(self, inputs: Tensor) -> Tensor:
-        """Encodes one working set.
+    def forward(self, features_nSD: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Encodes working sets of features: of frames that passed the frame encoder, or of vectors.
 
         Args:
-            inputs: frames `[S', 3, H, H]` at level 0 of a model of frames, else vectors `[S', D]`.
+            features_nSD: padded at the end.
+            lengths: inputs in each working set, 1 to S.
 
         Returns:
-            The representation z `[D]`, of length 1 where the level's distance is `similarity`.
+            Representations z `[n, D]`, of length 1 where the level's distance is `similarity`.
         """
-        features_SD = inputs if self.encoder is None else self.encoder(inputs)
-        sequence = torch.cat([self.cls_token(1), features_SD + self.pos_enc(len(features_SD))])
-        z_D = self.network(sequence[None])[0, 0]
-        return F.normalize(z_D, dim=0) if self.normalize else z_D
+        n, longest = features_nSD.shape[:2]
+        token = self.cls_token(1).expand(n, 1, -1)
+        sequence = torch.cat([token, features_nSD + self.pos_enc(longest)], dim=1)
+        mask = _mask([length + 1 for length in lengths], features_nSD.device)
+        z_nD = self.network(sequence, 0, mask)
+        return F.normalize(z_nD, dim=1) if self.normalize else z_nD
 
 
 class HierarchicalPrediction(nn.Module):
-    """p: the representations of all levels to the level's prediction of its next input."""
+    """p: the representations of all levels to a level's prediction of its next input.
 
-    def __init__(self, config: StreamerConfig, level: int) -> None:
+    On frames, level 0's prediction is what the frame decoder makes of the result.
+    """
+
+    def __init__(self, config: StreamerConfig, level: int, arithmetic: Arithmetic) -> None:
         super().__init__()
         self.level = level
         self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
-        self.network = transformer(config.feature_dim, heads=4)
-        self.decoder = FrameDecoder(config) if level == 0 and config.modality == "frames" else None
+        self.network = Transformer(config.feature_dim, 4, arithmetic)
+        frames = level == 0 and config.modality == "frames"
+        self.decoder = FrameDecoder(config, arithmetic) if frames else None
 
-    def forward(self, z_LD: Tensor) -> Tensor:
-        """Predicts the level's next input from `z_LD`, row i being level i's representation.
+    def forward(self, z_nLD: Tensor, lengths: Sequence[int]) -> Tensor:
+        """Predicts in feature space.
+
+        Args:
+            z_nLD: row i of each is level i's representation; padded at the end.
+            lengths: levels with a representation, more than the level's index.
 
         Returns:
-            `[3, H, H]` at level 0 of a model of frames, else `[D]`.
+            Hidden vectors or predictions `[n, D]`.
         """
-        hidden_LD = self.network((z_LD + self.pos_enc(len(z_LD)))[None])[0]
-        prediction_1D = hidden_LD[self.level : self.level + 1]
-        return (prediction_1D if self.decoder is None else self.decoder(prediction_1D))[0]
+        mask = _mask(lengths, z_nLD.device)
+        return self.network(z_nLD + self.pos_enc(z_nLD.shape[1]), self.level, mask)
 
 
 class Level(nn.Module):
     """The networks of one level; levels share no parameters."""
 
-    def __init__(self, config: StreamerConfig, level: int) -> None:
+    def __init__(self, config: StreamerConfig, level: int, arithmetic: Arithmetic) -> None:
         super().__init__()
-        self.f = TemporalEncoding(config, level)
-        self.p = HierarchicalPrediction(config, level)
+        self.f = TemporalEncoding(config, level, arithmetic)
+        self.p = HierarchicalPrediction(config, level, arithmetic)
+
+
+def _mask(lengths: Sequence[int], device: torch.device) -> Tensor | None:
+    """True where sequences are, False where they are padded, `[n, longest]`; None without padding."""
+    longest = max(lengths)
+    if min(lengths) == longest:
+        return None
+    ends = to_index(lengths, device)
+    return torch.arange(longest, device=device) < ends[:, None]

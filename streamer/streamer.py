@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice, zip_longest
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from streamer.config import Precision, StreamerConfig
 from streamer.errors import ConfigError, StreamerError
 from streamer.hierarchy import Hierarchy
-from streamer.lane import DueLoss, Lane, Observation, Signal
+from streamer.forward import DueLoss, Forward, Observation
+from streamer.lane import Lane, Signal, Waiting
 from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
+from streamer.memory import Memory
 from streamer.modules import Level
+from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
+from streamer.schedule import Schedule
 from streamer.tally import Tally
+
+VECTORS_PER_LOSS = 4  # vectors per loss that waits, beyond which memory is swept although few losses wait
 
 
 class Streamer:
@@ -33,7 +39,8 @@ class Streamer:
         seed: determines all initial parameters.
         train: learn while observing; otherwise parameters stay as they are and no level is created.
         device: where the model computes.
-        precision: floating-point type of parameters and arithmetic.
+        precision: float32, float64, or bf16: products in bfloat16, all else in float32.
+        schedule: when it computes in batches.
         replicas: the other replicas of this model, with as many lanes each; alone by default.
         initialize: called with each new level and its index, to set other initial parameters.
 
@@ -50,20 +57,22 @@ class Streamer:
         train: bool = True,
         device: torch.device | str = "cpu",
         precision: Precision = "float32",
+        schedule: Schedule = Schedule(),
         replicas: Replicas | None = None,
         initialize: Initializer | None = None,
     ) -> None:
         self.config = config
         self.replicas = replicas or SingleReplica()
-        dtype = torch.float64 if precision == "float64" else torch.float32
-        self.levels = Levels(config, seed=seed, device=device, dtype=dtype, initialize=initialize)
+        self.levels = Levels(config, seed=seed, device=device, precision=precision, initialize=initialize)
         total = self.replicas.size * lanes
         self.inputs = Tally(config.max_levels)
         self.learner = Learner(self.levels, config.learning, total) if train else None
+        self.lanes = [Lane(config, len(self.levels)) for _ in range(lanes)]
+        self.schedule = schedule
+        self._memory = Memory(self.levels.device, learning=train)
+        self._replay = Replay(self.levels, self._memory)
         grow = self.grow if train else None
-        self.lanes = [
-            Lane(self.levels, self.inputs, grow, config.evolve_every * total) for _ in range(lanes)
-        ]
+        self._forward = Forward(self.levels, self._memory, self.inputs, grow, config.evolve_every * total)
         self._due: list[DueLoss] = []
 
     def observe(self, snippet: np.ndarray | Tensor) -> list[Signal]:
@@ -90,7 +99,8 @@ class Streamer:
             snippets: `[T, ...]`, each as `observe` takes it.
             lane: which lane.
         """
-        self.lanes[lane].queue.extend(self._prepare(snippet) for snippet in snippets)
+        data = self._received(snippets)
+        self.lanes[lane].queue.extend(Waiting(snippet) for snippet in data)
 
     def advance(self) -> list[list[Signal]]:
         """One base step: every lane that has a snippet waiting observes it.
@@ -101,21 +111,19 @@ class Streamer:
             Signals per lane, upper levels first; empty for lanes without a snippet.
         """
         self._learn()
+        self._make_room()
+        self._encode_ahead()
+        active = [lane for lane in self.lanes if lane.waiting]
+        observations = dict(zip(map(id, active), self._forward.base_step(active), strict=True))
         signals: list[list[Signal]] = []
         for lane in self.lanes:
-            with torch.set_grad_enabled(self.learner is not None):
-                observation = lane.observe(lane.queue.popleft()) if lane.queue else Observation()
+            observation = observations.get(id(lane), Observation())
             signals.append(observation.signals)
             self._due += observation.due
             if self.learner is not None:
                 for loss in observation.due:
                     self.learner.losses.count(loss.level)
         return signals
-
-    def _learn(self) -> None:
-        if self.learner is not None:
-            self.learner.accumulate(self._due)
-        self._due = []
 
     def barrier(self, flags: Sequence[float] = ()) -> list[float]:
         """Makes all replicas one again: learns, sums what they counted, grows and steps where that is due.
@@ -172,7 +180,12 @@ class Streamer:
                 f"{video_id}: {snippets} snippets of {size} s do not fit into {duration_s} s: give the "
                 "duration of the whole video"
             )
-        levels = watched.end_video(duration_s)
+        watched.follow_growth(len(self.levels))
+        for state in watched.states:
+            z_D = None if state.z_row is None else self._memory.vectors.read([state.z_row])[0]
+            state.recorder.end(duration_s, None, z_D)
+        levels = watched.events()
+        self.start_video(lane)
         return Hierarchy(
             video_id=video_id,
             duration_s=duration_s,
@@ -184,20 +197,28 @@ class Streamer:
 
     def start_video(self, lane: int = 0) -> None:
         """Drops all that belongs to a lane's running video, snippets that wait included."""
-        self.lanes[lane].start_video()
+        self.lanes[lane].start_video(len(self.levels))
+
+    def settle(self) -> None:
+        """Computes the gradients of all losses met so far, as is needed before parameters change."""
+        self._learn()
+        self._sweep(everything=True)
 
     def gather(self) -> None:
         """Makes replicas equal: parameters to the bit, and gradients and counters by their sums."""
         assert self.learner is not None, "only a model that trains gathers"
-        self._learn()
+        self.settle()
         self.levels.meet(self.replicas)
         self.learner.gather(self.replicas)
 
     def parameters_changed(self) -> None:
-        """Drops what was computed with the parameters as they were."""
+        """Drops what was computed with the parameters as they were; all losses must have been settled."""
+        assert not self._due
+        assert self.learner is None or not self.learner.waiting
         self.levels.parameters_changed()
         for lane in self.lanes:
-            lane.forget()
+            lane.parameters_changed()
+        self._sweep()
 
     def grow(self) -> Level:
         """Creates the level above the highest."""
@@ -206,10 +227,47 @@ class Streamer:
             self.learner.add_level(level)
         return level
 
-    def _prepare(self, snippet: np.ndarray | Tensor) -> Tensor:
-        """Checks one snippet and brings it to the model's device, type and range."""
-        # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only.
-        x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet.detach().clone()
+    def _learn(self) -> None:
+        """Takes in the losses of the last base step, now that it is known how many levels exist after it."""
+        due, self._due = self._due, []
+        if self.learner is not None:
+            self.learner.accept(due)
+
+    def _make_room(self) -> None:
+        """Sweeps when enough has come together for a large batch."""
+        flush = self.schedule.flush_losses
+        waiting = 0 if self.learner is None else len(self.learner.waiting)
+        if waiting >= flush or self._memory.taken >= VECTORS_PER_LOSS * max(flush, len(self.lanes)):
+            self._sweep()
+
+    def _sweep(self, *, everything: bool = False) -> None:
+        """Computes gradients that wait, and releases what is needed no more."""
+        if self.learner is not None:
+            self._replay.run(self.learner.take_losses(), self.lanes, everything=everything)
+        self._memory.sweep(self.lanes, frames_predicted=self.config.modality == "frames")
+
+    def _encode_ahead(self) -> None:
+        """Encodes the next snippet of every lane, with some of those behind it.
+
+        Not beyond the next optimiser step, after which they would have to be encoded again.
+        """
+        missing = [lane for lane in self.lanes if lane.waiting and lane.queue[0].row is None]
+        if not missing:
+            return
+        deep = self.schedule.encode_ahead
+        if self.learner is not None:
+            deep = min(deep, self.learner.base_steps_left)
+        columns = [[snippet for snippet in islice(lane.queue, deep)] for lane in self.lanes]
+        in_turn = [s for row in zip_longest(*columns) for s in row if s is not None and s.row is None]
+        most = self.schedule.encode_ahead
+        for start in range(0, max(most, len(missing)), most):
+            if batch := in_turn[start : start + most]:
+                self._forward.encode(batch)
+
+    def _received(self, snippets: np.ndarray | Tensor) -> Tensor:
+        """Checks snippets `[T, ...]` and brings a copy to the model's device."""
+        # Copied: they are kept beyond the life of buffers that callers use again.
+        x = torch.tensor(snippets) if isinstance(snippets, np.ndarray) else snippets.detach().clone()
         config = self.config
         size = config.frame_size
         if config.modality == "vectors":
@@ -218,13 +276,11 @@ class Streamer:
             kind, shape = "uint8 ", (size, size, 3)
         else:
             kind, shape = "", (3, size, size)
-        if tuple(x.shape) != shape:
+        if tuple(x.shape[1:]) != shape:
             raise ConfigError(
-                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the "
+                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape[1:])}: change the "
                 "input, or model.modality, model.feature_dim or model.frame_size"
             )
-        if x.dtype == torch.uint8 and config.modality == "frames":
-            x = x.to(self.levels.device).permute(2, 0, 1).to(self.levels.dtype) / 255 * 2 - 1
-        else:
-            x = x.to(device=self.levels.device, dtype=self.levels.dtype)
-        return F.normalize(x, dim=0) if config.normalize_pixels else x
+        if self.levels.device.type == "cuda" and x.device.type == "cpu":
+            x = x.pin_memory()
+        return x.to(self.levels.device, non_blocking=True)

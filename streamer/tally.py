@@ -17,9 +17,9 @@ class Tally:
         self.total = [0] * max_levels
         self.since_barrier = [0] * max_levels
 
-    def count(self, level: int) -> None:
-        """Counts one."""
-        self.since_barrier[level] += 1
+    def count(self, level: int, number: int = 1) -> None:
+        """Counts more of a level."""
+        self.since_barrier[level] += number
 
     def merge(self, sums: list[int]) -> None:
         """Takes in the counts since the last barrier, summed over all lanes."""

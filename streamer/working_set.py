@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
-
 from streamer.config import Distance
 
 
@@ -13,41 +10,39 @@ class WorkingSet:
 
     Attributes:
         offered: inputs put in, kept or not, since the set was last emptied.
+        rows: where the inputs lie, in order of arrival.
+        values: the signals that they met.
     """
 
     def __init__(self, capacity: int, distance: Distance) -> None:
         self.capacity = capacity
         self.distance = distance
         self.offered = 0
-        self._inputs: list[Tensor] = []
-        self._values: list[float] = []
+        self.rows: list[int] = []
+        self.values: list[float] = []
 
     def __len__(self) -> int:
-        return len(self._inputs)
+        return len(self.rows)
 
     def clear(self) -> None:
         """Forgets all inputs."""
         self.offered = 0
-        self._inputs.clear()
-        self._values.clear()
+        self.rows = []
+        self.values = []
 
-    def put(self, x: Tensor, value: float) -> None:
-        """Offers the input `x`, whose signal was `value`.
+    def put(self, row: int, value: float) -> None:
+        """Offers the input at `row`, whose signal was `value`.
 
-        When the set is full, `x` takes the place of the best-predicted input if it was itself predicted
+        When the set is full, the input takes the place of the best-predicted one if it was itself predicted
         worse, and is dropped otherwise.
         """
         self.offered += 1
         if len(self) == self.capacity:
             best_predicted = max if self.distance == "similarity" else min
-            place = self._values.index(best_predicted(self._values))
-            stored = self._values[place]
+            place = self.values.index(best_predicted(self.values))
+            stored = self.values[place]
             if not (value < stored if self.distance == "similarity" else value > stored):
                 return
-            del self._inputs[place], self._values[place]
-        self._inputs.append(x)
-        self._values.append(value)
-
-    def stacked(self) -> Tensor:
-        """The inputs in order of arrival, along a new first dimension."""
-        return torch.stack(self._inputs)
+            del self.rows[place], self.values[place]
+        self.rows.append(row)
+        self.values.append(value)

@@ -1,8 +1,9 @@
 """Runs recorded cases of the published model and compares: `python -m tests.oracle FILE...`.
 
-A case file holds settings and what the release computed in float64: signals, boundaries, counters and
-gradient norms at every optimiser step, sums and norms of the final parameters. Parameters and streams
-follow from names and seeds (`oracle_cases/fill.py`).
+The engine runs them by default, and with `--engine plain` the model that defines what it must compute. A case
+file holds settings and what the release computed in float64: signals, boundaries, counters and gradient norms
+at every optimiser step, sums and norms of the final parameters. Parameters and streams follow from names and
+seeds (`oracle_cases/fill.py`).
 
 Exit codes: 0 all cases agree, 1 one disagrees, 2 a file is no case.
 """
@@ -10,25 +11,30 @@ Exit codes: 0 all cases agree, 1 one disagrees, 2 a file is no case.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import math
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, StreamerError
-from streamer.modules import Level
 from streamer.release import release_boundaries, release_name, settings_to_config
+from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 from tests.oracle_cases import fill
+from tests.plain.streamer import PlainStreamer
 
+Model = Streamer | PlainStreamer
 VALUE_TOLERANCE = 1e-8
 NORM_TOLERANCE = 1e-6
+BY_DEFAULT = Schedule()
 
 
 class CaseError(StreamerError):
@@ -85,7 +91,7 @@ class Recording:
 class StepRecorder:
     """Notes counters and gradient norms of every optimiser step."""
 
-    def __init__(self, model: Streamer) -> None:
+    def __init__(self, model: Model) -> None:
         self.model = model
         self.steps: list[Step] = []
         self.base_step = 0
@@ -120,7 +126,7 @@ def nonzero(counters: dict[str, Any]) -> dict[tuple[str, int], float]:
     }
 
 
-def fill_level(level: Level, index: int) -> None:
+def fill_level(level: nn.Module, index: int) -> None:
     """Gives a new level the parameters that follow from their names."""
     for name, parameter in level.named_parameters():
         value = fill.fill(release_name(index, name), parameter.shape, torch.float64)
@@ -134,30 +140,58 @@ def stream(config: StreamerConfig, n: int, seed: int) -> Tensor:
     return fill.vectors(n, config.feature_dim, seed)
 
 
-def make_model(case: dict[str, Any]) -> Streamer:
+def make_model(case: dict[str, Any], schedule: Schedule | None = BY_DEFAULT) -> Model:
     """The model with a case's settings, of which any may be left to the release's default.
 
     Settings stand in `args`, and for the optimiser in `optim`; where `optim` is null there is no training.
+
+    Args:
+        case: settings and stream.
+        schedule: how the engine batches; None makes the plain model.
     """
     optim = case.get("optim", {})
     modality = "frames" if case["stream"]["kind"] == "images" else "vectors"
     settings = {"lr": 1e-3, **(optim or {}), **case.get("args", {})}
     train = case.get("train", True) and optim is not None and settings.get("optimize", True)
     config = settings_to_config(settings, modality=modality)
-    return Streamer(config, train=train, precision="float64", initialize=fill_level)
+    if schedule is None:
+        return PlainStreamer(config, train=train, dtype=torch.float64, initialize=fill_level)
+    return Streamer(config, train=train, precision="float64", initialize=fill_level, schedule=schedule)
 
 
-def run(model: Streamer, case: dict[str, Any]) -> Recording:
-    """Runs the model on a case's stream."""
+def observations(model: Model, video: Tensor, at_once: int) -> Iterator[list[Any]]:
+    """Shows the model one video and yields the signals of each snippet."""
+    if isinstance(model, PlainStreamer):
+        yield from map(model.observe, video)
+        return
+    for snippets in video.split(at_once):
+        model.offer(snippets)
+        for _ in snippets:
+            [signals] = model.advance()
+            if model.learner is not None:
+                model.barrier()
+            yield signals
+
+
+def run(model: Model, case: dict[str, Any], at_once: int = 1) -> Recording:
+    """Runs the model on a case's stream.
+
+    Args:
+        model: the engine or the plain model, with the case's settings.
+        case: settings and stream.
+        at_once: snippets of a video that the engine is offered at once, so that it can run ahead.
+    """
     recorder = StepRecorder(model)
-    ends = set(case.get("reset_at") or [])
-    signals, hierarchy = [], []
     snippets = stream(model.config, case["stream"]["n"], case["stream"]["seed"])
-    for index, snippet in enumerate(snippets):
-        recorder.base_step = index
-        signals += [(index, s.level, s.value, s.boundary) for s in model.observe(snippet)]
-        if index + 1 in ends or index + 1 == len(snippets):
-            hierarchy.append(release_boundaries(model.end_video()))
+    resets = {*(case.get("reset_at") or []), len(snippets)}
+    ends = [end for end in range(1, len(snippets) + 1) if end in resets]
+    signals, hierarchy = [], []
+    for start, end in itertools.pairwise([0, *ends]):
+        observed = observations(model, snippets[start:end], at_once)
+        for index in range(start, end):
+            recorder.base_step = index
+            signals += [(index, s.level, s.value, s.boundary) for s in next(observed)]
+        hierarchy.append(release_boundaries(model.end_video()))
     final = {
         release_name(index, name): (parameter.sum().item(), parameter.norm().item())
         for index, level in enumerate(model.levels)
@@ -247,18 +281,22 @@ def _recording(content: dict[str, Any]) -> Recording:
     )
 
 
-def check(path: Path) -> Deviations:
+def check(path: Path, schedule: Schedule | None = BY_DEFAULT) -> Deviations:
     """Runs one case file and compares.
+
+    Args:
+        path: the case.
+        schedule: how the engine batches; None runs the plain model.
 
     Raises:
         CaseError: it holds no recorded case, or settings that make no model.
     """
     case, expected = read_case(path)
     try:
-        model = make_model(case)
+        model = make_model(case, schedule)
     except ConfigError as error:
         raise CaseError(f"{path}: its settings make no model: {error}") from error
-    return compare(expected, run(model, case))
+    return compare(expected, run(model, case, at_once=schedule.encode_ahead if schedule else 1))
 
 
 def describe(path: Path, deviations: Deviations) -> str:
@@ -272,18 +310,46 @@ def describe(path: Path, deviations: Deviations) -> str:
     )
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Compares every case file named; returns 1 where one disagrees, 2 where one is no case."""
+def parse(arguments: list[str] | None) -> tuple[list[Path], Schedule | None]:
+    """The files that the command line names, and how the engine batches; None for the plain model."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.oracle",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("files", nargs="+", type=Path, metavar="FILE", help="recorded cases (JSON)")
+    parser.add_argument(
+        "--engine", choices=("fast", "plain"), default="fast", help="what runs the cases (default: fast)"
+    )
+    parser.add_argument(
+        "--flush_losses", type=int, metavar="N", help="losses that the engine takes backward at once"
+    )
+    parser.add_argument(
+        "--encode_ahead", type=int, metavar="N", help="frames that the engine encodes at once"
+    )
+    options = parser.parse_args(arguments)
+    batches = {
+        name: getattr(options, name)
+        for name in ("flush_losses", "encode_ahead")
+        if getattr(options, name) is not None
+    }
+    if options.engine == "plain":
+        if batches:
+            parser.error(f"--{next(iter(batches))} has no effect with --engine plain: remove one of them")
+        return options.files, None
+    try:
+        return options.files, Schedule(**batches)
+    except ConfigError as error:
+        parser.error(str(error))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Compares every case file named; returns 1 where one disagrees, 2 where one is no case."""
+    files, schedule = parse(arguments)
     code = 0
-    for path in parser.parse_args(arguments).files:
+    for path in files:
         try:
-            deviations = check(path)
+            deviations = check(path, schedule)
         except CaseError as error:
             print(error, file=sys.stderr)
             code = 2

@@ -5,14 +5,24 @@ from typing import Any
 
 import pytest
 
+from streamer.schedule import Schedule
+from streamer.streamer import Streamer
 from tests import oracle
+from tests.plain.streamer import PlainStreamer
 
 CASES = sorted((Path(__file__).parent / "oracle_cases").glob("*.json"))
+SCHEDULES = {
+    "fast": Schedule(),
+    # So many flushes that what is computed again and what is still needed meet in every way.
+    "fast in tiny batches": Schedule(flush_losses=2, encode_ahead=3),
+    "plain": None,
+}
 
 
 @pytest.mark.parametrize("path", CASES, ids=[path.stem for path in CASES])
-def test_the_model_agrees_with_the_release(path):
-    deviations = oracle.check(path)
+@pytest.mark.parametrize("schedule", SCHEDULES.values(), ids=list(SCHEDULES))
+def test_the_model_agrees_with_the_release(path, schedule):
+    deviations = oracle.check(path, schedule)
     assert deviations.agrees, oracle.describe(path, deviations)
 
 
@@ -31,8 +41,9 @@ def small_case(**changes: Any) -> dict[str, Any]:
 
 
 def record(case: dict[str, Any]) -> dict[str, Any]:
-    """A case file's content, as this project's model gives it."""
-    got = oracle.run(oracle.make_model(case), case)
+    """A case file's content, as the engine gives it."""
+    at_once = oracle.BY_DEFAULT.encode_ahead
+    got = oracle.run(oracle.make_model(case), case, at_once)
     steps = []
     for step in got.steps:
         counters: dict[str, dict[str, float]] = {"f": {}, "p": {}, "steps": {}}
@@ -104,6 +115,64 @@ def test_a_case_agrees_with_itself(small, tmp_path, capsys):
     [line] = capsys.readouterr().out.splitlines()
     assert line.split()[:2] == ["case", "agrees"]
     assert "signals 0.0e+00  gradient norms 0.0e+00  parameters 0.0e+00  boundaries agree" in line
+
+
+@pytest.mark.parametrize(
+    ("options", "engine", "schedule"),
+    [
+        ([], Streamer, Schedule()),
+        (["--engine", "fast"], Streamer, Schedule()),
+        (["--flush_losses", "2"], Streamer, Schedule(flush_losses=2)),
+        (["--encode_ahead", "3", "--flush_losses", "1"], Streamer, Schedule(flush_losses=1, encode_ahead=3)),
+        (["--engine", "plain"], PlainStreamer, None),
+    ],
+)
+def test_options_choose_what_runs(options, engine, schedule, small, tmp_path, monkeypatch, capsys):
+    made = []
+
+    def make_model(case, schedule):
+        model = original(case, schedule)
+        made.append((type(model), schedule))
+        return model
+
+    original = oracle.make_model
+    monkeypatch.setattr(oracle, "make_model", make_model)
+    assert oracle.main([*options, write(tmp_path, small)]) == 0
+    assert made == [(engine, schedule)]
+    assert "agrees" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--engine", "plain", "--flush_losses", "2"], "--flush_losses has no effect with --engine plain"),
+        (["--encode_ahead", "3", "--engine", "plain"], "--encode_ahead has no effect with --engine plain"),
+        (["--flush_losses", "0"], "schedule.flush_losses must be at least 1, not 0"),
+        (["--encode_ahead", "many"], "invalid int value: 'many'"),
+        (["--engine", "slow"], "invalid choice: 'slow'"),
+    ],
+)
+def test_options_without_effect_or_sense_are_refused(options, words, small, tmp_path, capsys):
+    with pytest.raises(SystemExit) as refusal:
+        oracle.main([*options, write(tmp_path, small)])
+    assert refusal.value.code == 2
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert words in captured.err.splitlines()[-1]
+
+
+def test_the_engine_is_offered_no_snippets_of_the_next_video(monkeypatch):
+    offered = []
+
+    def offer(model, snippets, lane=0):
+        offered.append(len(snippets))
+        original(model, snippets, lane)
+
+    original = Streamer.offer
+    monkeypatch.setattr(Streamer, "offer", offer)
+    case = small_case(reset_at=[5, 12], stream={"kind": "vectors", "n": 16, "seed": 6})
+    oracle.run(oracle.make_model(case), case, at_once=3)
+    assert offered == [3, 2, 3, 3, 1, 3, 1]
 
 
 @pytest.mark.parametrize("alter", ALTERATIONS.values(), ids=list(ALTERATIONS))

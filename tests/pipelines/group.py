@@ -15,9 +15,9 @@ from pipelines.replicas import DistributedReplicas, checksum
 from pipelines.run_folder import RunFolder
 from pipelines.synchronization import AveragedParameters, SummedGradients
 from pipelines.training import TrainingLoop
-from streamer.lane import DueLoss
+from streamer.config import Precision
 from streamer.streamer import Streamer
-from tests.pipelines.tiny import Video, stream, tiny_config, tiny_store
+from tests.pipelines.tiny import SEED, Video, stream, tiny_config, tiny_store
 
 PATIENCE_S = 120.0  # far above the seconds that the processes need, so that only a hang exceeds it
 
@@ -28,15 +28,24 @@ class Scenario:
 
     Attributes:
         name: also names its folder.
-        shares: the videos of each worker.
+        shares: the videos of each lane, the lanes of a worker one after the other.
+        lanes: per worker.
         sync: as for the command.
         sync_every: as for the command.
+        precision: as for the command.
     """
 
     name: str
     shares: Sequence[Sequence[Video]]
+    lanes: int = 1
     sync: Literal["gradients", "parameters"] = "gradients"
     sync_every: int = 1
+    precision: Precision = "float64"
+
+    @property
+    def by_worker(self) -> list[Sequence[Sequence[Video]]]:
+        """For each worker, the videos of each of its lanes."""
+        return [self.shares[first : first + self.lanes] for first in range(0, len(self.shares), self.lanes)]
 
 
 def run_scenarios(scenarios: Sequence[Scenario], root: Path) -> dict[str, list[dict[str, Any]]]:
@@ -46,7 +55,7 @@ def run_scenarios(scenarios: Sequence[Scenario], root: Path) -> dict[str, list[d
         Per scenario what every worker found, in order of rank.
     """
     context = multiprocessing.get_context("spawn")
-    size = max(len(scenario.shares) for scenario in scenarios)
+    size = max(len(scenario.by_worker) for scenario in scenarios)
     processes = [context.Process(target=_work, args=(rank, scenarios, root)) for rank in range(size)]
     for process in processes:
         process.start()
@@ -60,7 +69,7 @@ def run_scenarios(scenarios: Sequence[Scenario], root: Path) -> dict[str, list[d
     assert [process.exitcode for process in processes] == [0] * size
     return {
         scenario.name: [
-            torch.load(root / f"{scenario.name}-{rank}.pt") for rank in range(len(scenario.shares))
+            torch.load(root / f"{scenario.name}-{rank}.pt") for rank in range(len(scenario.by_worker))
         ]
         for scenario in scenarios
     }
@@ -74,11 +83,11 @@ class Watched:
         self._model, self._inner = model, inner
         self._steps = 0
 
-    def learn(self, due: Sequence[DueLoss]) -> None:
-        self._inner.learn(due)
+    def base_step_done(self) -> None:
+        self._inner.base_step_done()
 
-    def barrier(self, due: Sequence[DueLoss], observed: int, flags: Sequence[float]) -> list[float]:
-        sums = self._inner.barrier(due, observed, flags)
+    def barrier(self, observed: int, flags: Sequence[float]) -> list[float]:
+        sums = self._inner.barrier(observed, flags)
         assert self._model.learner is not None
         if self._model.learner.steps > self._steps and isinstance(self._inner, SummedGradients):
             self._steps = self._model.learner.steps
@@ -94,7 +103,7 @@ def _work(rank: int, scenarios: Sequence[Scenario], root: Path) -> None:
     torch.set_num_threads(1)
     os.environ["GLOO_SOCKET_IFNAME"] = "lo0" if sys.platform == "darwin" else "lo"
     for scenario in scenarios:
-        size = len(scenario.shares)
+        size = len(scenario.by_worker)
         if rank < size:
             meeting = f"file://{root / scenario.name}.meeting"
             dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size)
@@ -105,13 +114,19 @@ def _work(rank: int, scenarios: Sequence[Scenario], root: Path) -> None:
 def _train(rank: int, scenario: Scenario, out: Path) -> dict[str, Any]:
     replicas = DistributedReplicas(torch.device("cpu"))
     alone = scenario.sync == "parameters"
-    model = Streamer(tiny_config(), seed=3, replicas=None if alone else replicas)
+    model = Streamer(
+        tiny_config(),
+        lanes=scenario.lanes,
+        seed=SEED,
+        precision=scenario.precision,
+        replicas=None if alone else replicas,
+    )
     watched = Watched(model, AveragedParameters(model, replicas) if alone else SummedGradients(model))
     reports: list[dict[str, Any]] = []
     loop = TrainingLoop(
         model,
         watched,
-        stream(scenario.shares[rank]),
+        [stream(videos) for videos in scenario.by_worker[rank]],
         tiny_store(RunFolder(out)),
         sync_every=scenario.sync_every,
         report=lambda report: reports.append(asdict(report)),

@@ -1,4 +1,4 @@
-"""How videos are dealt to workers."""
+"""How videos are dealt to slots."""
 
 import math
 from dataclasses import dataclass
@@ -20,11 +20,11 @@ durations = st.none() | st.floats(0, 1e5)
 recordings = st.dictionaries(st.text(max_size=3), durations, max_size=12).map(
     lambda videos: [Recording(*video) for video in videos.items()]
 )
-workers = st.integers(1, 6)
+slots = st.integers(1, 6)
 
 
-def ids(shards):
-    return [[video.video_id for video in shard] for shard in shards]
+def ids(dealt):
+    return [[video.video_id for video in slot] for slot in dealt]
 
 
 def lengths(videos: list[Recording]) -> dict[str, float]:
@@ -33,16 +33,16 @@ def lengths(videos: list[Recording]) -> dict[str, float]:
     return {video.video_id: mean if video.duration_s is None else video.duration_s for video in videos}
 
 
-@given(recordings, workers)
-def test_every_video_goes_to_one_worker(videos, count):
-    shards = assign(videos, count)
-    assert len(shards) == count
-    assert sorted(video.video_id for shard in shards for video in shard) == sorted(
+@given(recordings, slots)
+def test_every_video_goes_to_one_slot(videos, count):
+    dealt = assign(videos, count)
+    assert len(dealt) == count
+    assert sorted(video.video_id for slot in dealt for video in slot) == sorted(
         video.video_id for video in videos
     )
 
 
-@given(recordings, workers, st.randoms(use_true_random=False))
+@given(recordings, slots, st.randoms(use_true_random=False))
 def test_order_of_the_videos_does_not_matter(videos, count, random):
     expected = ids(assign(videos, count))
     random.shuffle(videos)
@@ -55,30 +55,30 @@ def test_order_does_not_matter_to_the_mean_of_the_known():
     assert ids(assign(videos, 1)) == ids(assign(videos[::-1], 1))
 
 
-@given(recordings, workers)
-def test_each_worker_takes_its_longest_first(videos, count):
+@given(recordings, slots)
+def test_each_slot_takes_its_longest_first(videos, count):
     length = lengths(videos)
-    for shard in ids(assign(videos, count)):
-        assert shard == sorted(shard, key=lambda video_id: (-length[video_id], video_id))
+    for slot in ids(assign(videos, count)):
+        assert slot == sorted(slot, key=lambda video_id: (-length[video_id], video_id))
 
 
-@given(recordings, workers)
+@given(recordings, slots)
 def test_loads_are_within_the_bound_of_longest_first(videos, count):
-    """Without its last video the fullest worker was the emptiest: it held no more than the mean."""
+    """Without its last video the fullest slot was the emptiest: it held no more than the mean."""
     length = lengths(videos)
-    for shard in ids(assign(videos, count)):
-        loads = [length[video_id] for video_id in shard]
+    for slot in ids(assign(videos, count)):
+        loads = [length[video_id] for video_id in slot]
         assert sum(loads[:-1]) <= sum(length.values()) / count * (1 + 1e-9)
 
 
 @given(st.integers(0, 5), st.integers(0, 4))
-def test_more_workers_than_videos_leave_some_without(count, more):
+def test_more_slots_than_videos_leave_some_without(count, more):
     videos = [Recording(str(index), 10.0 * index + 1) for index in range(count)]
-    shards = assign(videos, count + more or 1)
-    assert sorted(map(len, shards)) == [0] * (len(shards) - count) + [1] * count
+    dealt = assign(videos, count + more or 1)
+    assert sorted(map(len, dealt)) == [0] * (len(dealt) - count) + [1] * count
 
 
-def test_ties_go_by_id_and_rank():
+def test_ties_go_by_id_and_slot():
     videos = [Recording(name, 5.0) for name in "dbca"]
     assert ids(assign(videos, 2)) == [["a", "c"], ["b", "d"]]
 
@@ -86,5 +86,5 @@ def test_ties_go_by_id_and_rank():
 @pytest.mark.parametrize("duration", [None, 0.0])
 def test_videos_of_no_known_length_are_dealt_evenly(duration):
     videos = [Recording(str(index), None) for index in range(6)]
-    assert [len(shard) for shard in assign(videos, 3)] == [2, 2, 2]
+    assert [len(slot) for slot in assign(videos, 3)] == [2, 2, 2]
     assert assign([Recording("only", duration)], 1) == [[Recording("only", duration)]]

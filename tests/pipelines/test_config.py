@@ -19,6 +19,7 @@ SEGMENT = {**TRAIN, "model": "final.pt"}
         (TrainConfig, {**TRAIN, "workers": 0}, "--workers must be at least 1, not 0"),
         (TrainConfig, {**TRAIN, "workers": -3}, "--workers must be at least 1, not -3"),
         (DemoConfig, {"workers": 0}, "--workers must be at least 1, not 0"),
+        (TrainConfig, {**TRAIN, "lanes": 0}, "--lanes must be at least 1, not 0"),
         (TrainConfig, {**TRAIN, "sync_every": 0}, "--sync_every must be at least 1, not 0"),
         (TrainConfig, {**TRAIN, "sync": "parameters"}, "use --workers 2 or more"),
         (TrainConfig, {**TRAIN, "inputs": []}, "no input"),
@@ -37,11 +38,14 @@ def test_inconsistent_values_are_refused_in_one_line(kind, values, message):
 
 def test_averaging_needs_workers():
     assert TrainConfig(**TRAIN, sync="parameters", workers=2).workers == 2
+    with pytest.raises(ConfigError, match="use --workers 2 or more"):
+        TrainConfig(**TRAIN, sync="parameters", lanes=2)
 
 
 def test_defaults_are_a_small_model_and_one_worker():
     config = TrainConfig(**TRAIN)
-    assert (config.workers, config.sync_every, config.model) == (1, 1, laptop_model())
+    assert (config.workers, config.lanes, config.sync_every) == (1, 1, 1)
+    assert (config.precision, config.model) == ("float32", laptop_model())
     assert config.model.feature_dim * config.model.frame_size**2 < 2**20
 
 

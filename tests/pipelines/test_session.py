@@ -91,7 +91,7 @@ def test_a_session_in_this_process_is_used_and_left_open(ray_cluster):
 @pytest.mark.ray
 def test_too_many_workers_are_refused(ray_cluster):
     with (
-        pytest.raises(ClusterError, match=r"1000 workers need 1500 CPUs .* use fewer --workers"),
+        pytest.raises(ClusterError, match=r"1000 workers need 1500 CPUs .* use fewer --workers or --lanes$"),
         ray_session(1000, 0.5),
     ):
         pass

@@ -1,5 +1,6 @@
 """Rows of snippets: what goes in comes out, in order, with how the video ended."""
 
+import gc
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from pipelines.catalog import CatalogEntry
 from pipelines.snippets import (
     ROW_SECONDS,
     ROW_SNIPPETS,
-    Snippet,
+    SnippetBlock,
     SnippetFormat,
     VideoEnd,
     read_rows,
@@ -26,11 +27,18 @@ VECTORS = SnippetFormat("vectors", 0.5, 128, 8, "pyav")
 FRAMES = SnippetFormat("frames", 0.5, 64, 8, "pyav")
 
 
-def read_video(rows, form: SnippetFormat) -> tuple[list[Snippet], VideoEnd]:
-    """The snippets and the end of the one video in `rows`."""
-    *snippets, end = read_rows(rows, form)
+def read_video(rows, form: SnippetFormat) -> tuple[np.ndarray, VideoEnd]:
+    """The snippets and the end of the one video in `rows`, whose blocks must follow each other."""
+    *blocks, end = read_rows(rows, form)
     assert isinstance(end, VideoEnd)
-    return [snippet for snippet in snippets if isinstance(snippet, Snippet)], end
+    snippets = [np.empty((0, *form.shape), form.dtype)]
+    for block in blocks:
+        assert isinstance(block, SnippetBlock)
+        assert block.video_id == end.video_id
+        assert block.index == sum(map(len, snippets))
+        assert block.data.dtype == form.dtype
+        snippets.append(block.data)
+    return np.concatenate(snippets), end
 
 
 def vector_entry(path: Path, values: np.ndarray, **changes) -> CatalogEntry:
@@ -80,9 +88,7 @@ def test_vectors_survive_the_way(tmp_path, count):
     values = np.random.default_rng(count).standard_normal((count, 8)).astype(np.float32)
     rows = list(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS, clock=lambda: 0.0))
     snippets, end = read_video(rows, VECTORS)
-    assert [snippet.index for snippet in snippets] == list(range(count))
-    assert {snippet.video_id for snippet in snippets} == {"v"}
-    np.testing.assert_array_equal([snippet.data for snippet in snippets], values)
+    np.testing.assert_array_equal(snippets, values)
     assert end == VideoEnd("v", count, count * 0.5, "done", None)
     assert len(rows) == -(-count // ROW_SNIPPETS) + 1
 
@@ -91,7 +97,7 @@ def test_part_of_a_recording(tmp_path):
     values = np.arange(80, dtype=np.float64).reshape(10, 8)
     entry = vector_entry(tmp_path / "v.npy", values, start_s=1.0, end_s=3.25)
     snippets, end = read_video(snippet_rows(entry, VECTORS), VECTORS)
-    np.testing.assert_array_equal([snippet.data for snippet in snippets], values[2:7])
+    np.testing.assert_array_equal(snippets, values[2:7])
     assert end == VideoEnd("v", 5, 2.25, "done", None)
 
 
@@ -99,8 +105,8 @@ def test_frames_survive_the_way(tmp_path):
     path = encode(tmp_path / "clip.mp4", constant_rate(200, 10))
     entry = CatalogEntry("a/b", str(path), "video")
     snippets, end = read_video(snippet_rows(entry, FRAMES), FRAMES)
-    assert [number_in(snippet.data) for snippet in snippets] == list(range(0, 200, 5))
-    assert all(s.data.shape == (64, 64, 3) and s.data.dtype == np.uint8 for s in snippets)
+    assert [number_in(snippet) for snippet in snippets] == list(range(0, 200, 5))
+    assert snippets.shape == (40, 64, 64, 3)
     assert end == VideoEnd("a/b", 40, 20.0, "done", None)
 
 
@@ -164,7 +170,7 @@ def test_a_fault_of_the_software_is_not_taken_for_a_damaged_file(monkeypatch):
 def test_rows_do_not_wait_for_slow_decoders(monkeypatch, seconds, most):
     rows = scripted_rows(monkeypatch, Scripted(40, seconds=seconds))
     assert {row["count"] for row in rows[:-2]} == {most}
-    assert [snippet.data[0] for snippet in read_video(rows, VECTORS)[0]] == list(range(40))
+    assert read_video(rows, VECTORS)[0][:, 0].tolist() == list(range(40))
 
 
 def made_rows(lengths) -> list[dict]:
@@ -189,7 +195,22 @@ def test_videos_follow_each_other(counts):
     assert [(end.video_id, end.snippets) for end in ends] == [
         (f"video{number}", count) for number, count in enumerate(counts)
     ]
-    assert len(items) == sum(counts) + len(counts)
+    blocks = [item for item in items if isinstance(item, SnippetBlock)]
+    assert [(block.video_id, len(block.data)) for block in blocks] == [
+        (f"video{number}", min(ROW_SNIPPETS, count - start))
+        for number, count in enumerate(counts)
+        for start in range(0, count, ROW_SNIPPETS)
+    ]
+
+
+def test_blocks_stay_valid_when_their_row_is_gone():
+    rows = made_rows([2 * ROW_SNIPPETS])
+    held = [item.data for item in read_rows((dict(row) for row in rows), VECTORS) if isinstance(item, SnippetBlock)]
+    expected = np.arange(2 * ROW_SNIPPETS)
+    del rows
+    gc.collect()
+    np.testing.assert_array_equal(np.concatenate(held)[:, 0], expected)
+    assert not any(block.flags.writeable for block in held)
 
 
 @given(st.lists(st.integers(ROW_SNIPPETS + 1, 3 * ROW_SNIPPETS), min_size=1, max_size=3), st.data())

@@ -11,8 +11,8 @@ import pytest
 
 import pipelines.streams
 from pipelines.catalog import CatalogEntry
-from pipelines.snippets import ROW_SNIPPETS, Snippet, SnippetFormat, VideoEnd, read_rows
-from pipelines.streams import Pause, ray_rows
+from pipelines.snippets import ROW_SNIPPETS, SnippetBlock, SnippetFormat, VideoEnd, read_rows
+from pipelines.streams import BYTES_AHEAD, Pause, fetch_ahead, ray_rows
 from streamer.sources import open_source
 from tests.pipelines.conftest import SECONDS
 from tests.pipelines.processes import DEADLINE_S, await_true
@@ -62,10 +62,10 @@ def test_videos_arrive_whole_and_in_order(clips):
     names = ["c", "a", "d", "b"]
     stream = list(read_rows(ray_rows([video(clips / f"{name}.mp4") for name in names], FRAMES), FRAMES))
     expected = [(name, index) for name in names for index in range(SECONDS[name] * 2)]
-    snippets = [item for item in stream if isinstance(item, Snippet)]
-    assert [(item.video_id, item.index) for item in snippets] == expected
+    blocks = [item for item in stream if isinstance(item, SnippetBlock)]
+    assert [(item.video_id, item.index + k) for item in blocks for k in range(len(item.data))] == expected
     # Frame 5k is on screen at k half seconds, at ten frames per second.
-    assert [number_in(item.data) for item in snippets] == [5 * index for _, index in expected]
+    assert [number_in(data) for item in blocks for data in item.data] == [5 * index for _, index in expected]
     ends = [item for item in stream if isinstance(item, VideoEnd)]
     assert ends == [VideoEnd(name, SECONDS[name] * 2, float(SECONDS[name]), "done", None) for name in names]
 
@@ -74,8 +74,8 @@ def test_the_stream_is_the_decoder_s_number_for_number(clips):
     entry = video(clips / "a.mp4")
     with open_source(entry.uri, snippet_size=0.5, frame_size=48) as source:
         direct = [snippet.copy() for snippet in source]
-    stream = [item for item in read_rows(ray_rows([entry], FRAMES), FRAMES) if isinstance(item, Snippet)]
-    assert [item.data.tobytes() for item in stream] == [snippet.tobytes() for snippet in direct]
+    blocks = [item for item in read_rows(ray_rows([entry], FRAMES), FRAMES) if isinstance(item, SnippetBlock)]
+    assert b"".join(item.data.tobytes() for item in blocks) == b"".join(map(bytes, direct))
 
 
 def test_one_video_is_decoded_at_a_time(decode_with, tmp_path):
@@ -203,4 +203,5 @@ def test_no_video_gives_no_row():
 def test_a_long_video_streams_with_every_index_once(tmp_path):
     path = encode(tmp_path / "long.mp4", constant_rate(1200, 4))
     stream = read_rows(ray_rows([video(path)], FRAMES), FRAMES)
-    assert [item.index for item in stream if isinstance(item, Snippet)] == list(range(600))
+    blocks = [item for item in stream if isinstance(item, SnippetBlock)]
+    assert [item.index + k for item in blocks for k in range(len(item.data))] == list(range(600))

@@ -64,7 +64,7 @@ def observe_directly(clips: Path) -> tuple[Streamer, dict[str, Hierarchy]]:
     found = {}
     [videos] = assign(build_catalog([str(clips)], snippet_size=0.5).entries, 1)
     for entry in videos:
-        model.lane.start_video()
+        model.start_video()
         with open_source(entry.uri, snippet_size=0.5, frame_size=16) as source:
             for snippet in source:
                 model.observe(snippet)

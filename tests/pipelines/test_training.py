@@ -1,38 +1,55 @@
 """One worker's loop on a real model: it is the model's own `observe`, with reports and files."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
+import torch
 
 from pipelines.replicas import checksum
 from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
 from pipelines.synchronization import AveragedParameters, SummedGradients
 from pipelines.training import REPORT_SECONDS, TrainingLoop, WorkerReport
+from streamer.config import Precision
 from streamer.hierarchy import Hierarchy
 from streamer.replicas import SingleReplica
 from streamer.streamer import Streamer
-from tests.pipelines.tiny import Video, stream, tiny_config, tiny_store
+from tests.pipelines.lockstep import summed_gradients
+from tests.pipelines.tiny import SEED, Video, stream, tiny_config, tiny_store
+from tests.plain.streamer import PlainStreamer
 
 VIDEOS = [Video("a", 23), Video("b", 7), Video("c", 31)]
 BROKEN = Video("broken", 11, breaks=True)
 EMPTY = Video("empty", 0)
 
 
-def train(videos, out: Path, *, sync_every=1, average=False, clock: Callable[[], float] = lambda: 0.0):
-    """Runs a loop over the videos.
+def train(videos, out: Path, **settings):
+    """Runs a loop of one lane over the videos; see `train_lanes`."""
+    return train_lanes([videos], out, **settings)
+
+
+def train_lanes(
+    lanes: Sequence[Sequence[Video]],
+    out: Path,
+    *,
+    sync_every=1,
+    average=False,
+    clock: Callable[[], float] = lambda: 0.0,
+    precision: Precision = "float32",
+):
+    """Runs a loop over the videos of each lane.
 
     Returns:
         The model and all reports; the last is the one that `run` returned.
     """
-    model = Streamer(tiny_config(), seed=1)
+    model = Streamer(tiny_config(), lanes=len(lanes), seed=SEED, precision=precision)
     reports: list[WorkerReport] = []
     synchronization = AveragedParameters(model, SingleReplica()) if average else SummedGradients(model)
     loop = TrainingLoop(
         model,
         synchronization,
-        stream(videos),
+        [stream(videos) for videos in lanes],
         tiny_store(RunFolder(out)),
         sync_every=sync_every,
         report=reports.append,
@@ -44,12 +61,12 @@ def train(videos, out: Path, *, sync_every=1, average=False, clock: Callable[[],
 
 def observed(videos) -> tuple[Streamer, list[Hierarchy], list[list[tuple[int, int, float, bool]]]]:
     """What the model gives by itself: the hierarchies and signals of the videos that do not break."""
-    model = Streamer(tiny_config(), seed=1)
+    model = Streamer(tiny_config(), seed=SEED)
     hierarchies, signals = [], []
     for video in videos:
         seen = [signal for vector in video.vectors for signal in model.observe(vector)]
         if video.end.status == "failed":
-            model.lane.start_video()
+            model.start_video()
             continue
         hierarchies.append(model.end_video(video.end.duration_s, video.name))
         signals.append(sorted((s.level, s.index, s.value, s.boundary) for s in seen))
@@ -65,6 +82,15 @@ def stored_signals(folder: RunFolder, video_id: str) -> list[tuple[int, int, flo
 def facts(hierarchy: Hierarchy) -> list[dict]:
     """Rows of the events table; unknown representations are null in memory and in files read back."""
     return hierarchy.to_arrow().to_pylist()
+
+
+def segments(hierarchy: Hierarchy) -> list[list[tuple[float, float]]]:
+    return [hierarchy.segments(level) for level in range(hierarchy.num_levels)]
+
+
+def assert_same_parameters(model: Streamer, expected: PlainStreamer) -> None:
+    for parameter, other in zip(model.levels.parameters(), expected.levels.parameters(), strict=True):
+        torch.testing.assert_close(parameter, other, atol=1e-8, rtol=0)
 
 
 @pytest.mark.parametrize("videos", [VIDEOS, [VIDEOS[0], BROKEN, EMPTY, VIDEOS[2]]], ids=["whole", "broken"])
@@ -84,8 +110,8 @@ def test_a_barrier_at_every_snippet_is_the_model_itself(tmp_path, videos):
 @pytest.mark.parametrize("sync_every", [2, 5, 1000])
 def test_rare_barriers_are_groups_of_snippets(tmp_path, sync_every):
     """Steps, growth and the end of videos may fall anywhere in a group."""
-    model, _ = train(VIDEOS, tmp_path, sync_every=sync_every)
-    expected = Streamer(tiny_config(), seed=1)
+    model, _ = train(VIDEOS, tmp_path, sync_every=sync_every, precision="float64")
+    expected = PlainStreamer(tiny_config(), seed=SEED, dtype=torch.float64)
     in_group = 0
     hierarchies = []
     for video in VIDEOS:
@@ -99,10 +125,10 @@ def test_rare_barriers_are_groups_of_snippets(tmp_path, sync_every):
                 in_group = 0
         hierarchies.append(expected.end_video(video.end.duration_s, video.name))
     expected.barrier([])
-    assert checksum(model.levels) == checksum(expected.levels)
+    assert_same_parameters(model, expected)
     for hierarchy in hierarchies:
         stored = Hierarchy.from_parquet(RunFolder(tmp_path).hierarchy_of(hierarchy.video_id))
-        assert facts(stored) == facts(hierarchy)
+        assert segments(stored) == segments(hierarchy)
 
 
 def test_a_worker_that_learns_alone_learns_before_its_video_ends(tmp_path):
@@ -162,6 +188,75 @@ def test_no_report_before_its_time_but_one_at_the_end(tmp_path):
 @pytest.mark.parametrize("videos", [[], [EMPTY], [EMPTY, EMPTY]])
 def test_a_stream_without_snippets_ends(tmp_path, videos):
     model, reports = train(videos, tmp_path)
-    assert checksum(model.levels) == checksum(Streamer(tiny_config(), seed=1).levels)
+    assert checksum(model.levels) == checksum(Streamer(tiny_config(), seed=SEED).levels)
     assert (reports[-1].snippets, len(reports[-1].ended)) == (0, len(videos))
     assert not RunFolder(tmp_path).hierarchy.exists()
+
+
+LANES = [[VIDEOS[0], BROKEN, VIDEOS[1]], [], [EMPTY, VIDEOS[2]]]
+
+
+def test_lanes_are_models_that_learn_together(tmp_path):
+    """Videos begin, break and end in a lane while others go on; signals go with their videos."""
+    model, _ = train_lanes(LANES, tmp_path / "lanes", precision="float64")
+    [expected, *_] = summed_gradients(LANES, tmp_path / "expected")
+    assert len(model.levels) == 3
+    assert_same_parameters(model, expected.model)
+    folder, reference = RunFolder(tmp_path / "lanes"), RunFolder(tmp_path / "expected")
+    for video in VIDEOS:
+        stored, other = (Hierarchy.from_parquet(run.hierarchy_of(video.name)) for run in (folder, reference))
+        assert segments(stored) == segments(other)
+        signals, others = (stored_signals(run, video.name) for run in (folder, reference))
+        assert [(s[0], s[1], s[3]) for s in signals] == [(s[0], s[1], s[3]) for s in others]
+        assert [s[2] for s in signals] == pytest.approx([s[2] for s in others], abs=1e-6)
+
+
+def test_totals_are_those_of_all_lanes(tmp_path):
+    model, reports = train_lanes(LANES, tmp_path)
+    last = reports[-1]
+    assert last.snippets == sum(video.snippets for videos in LANES for video in videos)
+    # In the order in which they end: after so many base steps, and the lower lane first.
+    assert [end.video_id for end in last.ended] == ["empty", "a", "c", "broken", "b"]
+    folder = RunFolder(tmp_path)
+    values = [row[2] for video in VIDEOS for row in stored_signals(folder, video.name) if row[0] == 0]
+    assert last.signal_counts[0] > len(values), "the broken video's signals count too"
+    whole = [Hierarchy.from_parquet(path) for path in folder.hierarchy.iterdir()]
+    assert last.events[0] > sum(len(hierarchy.levels[0]) for hierarchy in whole)
+    assert last.num_levels == len(model.levels)
+
+
+@pytest.mark.parametrize("sync_every", [3, 1000])
+def test_a_period_goes_on_until_all_lanes_have_ended(tmp_path, sync_every):
+    """Base steps, not snippets, are counted from one barrier to the next."""
+    barriers = []
+
+    class Counted(SummedGradients):
+        def barrier(self, observed: int, flags: Sequence[float]) -> list[float]:
+            barriers.append(observed)
+            return super().barrier(observed, flags)
+
+    model = Streamer(tiny_config(), lanes=2, seed=SEED)
+    lanes = [[Video("short", 4)], [Video("long", 10)]]
+    loop = TrainingLoop(
+        model,
+        Counted(model),
+        [stream(videos) for videos in lanes],
+        tiny_store(RunFolder(tmp_path)),
+        sync_every=sync_every,
+        report=lambda report: None,
+    )
+    loop.run()
+    assert barriers == ([6, 4, 3, 1, 0] if sync_every == 3 else [14, 0])
+
+
+def test_every_lane_needs_a_stream(tmp_path):
+    model = Streamer(tiny_config(), lanes=2)
+    with pytest.raises(AssertionError, match="every lane has a stream"):
+        TrainingLoop(
+            model,
+            SummedGradients(model),
+            [stream([])],
+            tiny_store(RunFolder(tmp_path)),
+            sync_every=1,
+            report=lambda report: None,
+        )

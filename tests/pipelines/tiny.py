@@ -6,11 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from pipelines.run_folder import RunFolder
-from pipelines.snippets import Snippet, VideoEnd
+from pipelines.snippets import SnippetBlock, VideoEnd
 from pipelines.store import HierarchyStore
 from streamer.config import LearningConfig, StreamerConfig
 
 DIM = 8
+SEED = 3
+BLOCK = 4  # snippets that come together
 SNIPPET_SIZE = 0.5
 
 
@@ -56,11 +58,12 @@ class Video:
         return VideoEnd(self.name, self.snippets, (self.snippets - 1 / 3) * SNIPPET_SIZE, "done", None)
 
 
-def stream(videos: Sequence[Video]) -> Iterator[Snippet | VideoEnd]:
+def stream(videos: Sequence[Video]) -> Iterator[SnippetBlock | VideoEnd]:
     """Snippets and ends, as `read_rows` yields them."""
     for video in videos:
-        for index, vector in enumerate(video.vectors):
-            yield Snippet(video.name, index, vector)
+        vectors = video.vectors
+        for index in range(0, video.snippets, BLOCK):
+            yield SnippetBlock(video.name, index, vectors[index : index + BLOCK])
         yield video.end
 
 

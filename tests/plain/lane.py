@@ -12,13 +12,13 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from streamer import distance
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import make_demarcation
 from streamer.hierarchy import Event
-from streamer.levels import Levels
 from streamer.tally import Tally
-from streamer.working_set import WorkingSet
+from tests.plain import distance
+from tests.plain.levels import Levels
+from tests.plain.working_set import WorkingSet
 
 
 @dataclass(frozen=True)

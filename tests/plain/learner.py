@@ -13,11 +13,11 @@ from torch import Tensor, nn
 
 from streamer.config import LearningConfig
 from streamer.credit import reach_weights
-from streamer.lane import DueLoss
-from streamer.levels import Levels
-from streamer.modules import Level
 from streamer.replicas import Replicas
 from streamer.tally import Tally
+from tests.plain.lane import DueLoss
+from tests.plain.levels import Levels
+from tests.plain.modules import Level
 
 
 class GradientSum:

@@ -12,8 +12,8 @@ import torch
 from torch import nn
 
 from streamer.config import StreamerConfig
-from streamer.modules import BoundedTable, Level
 from streamer.replicas import Replicas
+from tests.plain.modules import BoundedTable, Level
 
 Initializer = Callable[[Level, int], None]
 

@@ -1,4 +1,4 @@
-"""The model as its users hold it: snippets in, signals and hierarchies out, learning on the way."""
+"""The plain model with one lane: snippets in, signals and hierarchies out, learning on the way."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from torch import Tensor
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, StreamerError
 from streamer.hierarchy import Hierarchy
-from streamer.lane import DueLoss, Lane, Observation, Signal
-from streamer.learner import Learner
-from streamer.levels import Initializer, Levels
-from streamer.modules import Level
 from streamer.replicas import Replicas, SingleReplica
 from streamer.tally import Tally
+from tests.plain.lane import DueLoss, Lane, Observation, Signal
+from tests.plain.learner import Learner
+from tests.plain.levels import Initializer, Levels
+from tests.plain.modules import Level
 
 
-class Streamer:
+class PlainStreamer:
     """One replica of the model with one lane.
 
     Alone, call `observe` for every snippet and `end_video` after the last one of each video. As one of
@@ -104,7 +104,7 @@ class Streamer:
     def advance(self, snippet: np.ndarray | Tensor) -> Observation:
         """Takes the next snippet without learning from it yet."""
         with torch.set_grad_enabled(self.learner is not None):
-            observation = self.lane.observe(self._prepare(snippet))
+            observation = self.lane.observe(prepare(snippet, self.levels))
         if self.learner is not None:
             for loss in observation.due:
                 self.learner.losses.count(loss.level)
@@ -164,25 +164,30 @@ class Streamer:
             self.learner.add_level(level)
         return level
 
-    def _prepare(self, snippet: np.ndarray | Tensor) -> Tensor:
-        """Checks one snippet and brings it to the model's device, type and range."""
-        # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only.
-        x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet.detach().clone()
-        config = self.config
-        size = config.frame_size
-        if config.modality == "vectors":
-            kind, shape = "", (config.feature_dim,)
-        elif x.dtype == torch.uint8:
-            kind, shape = "uint8 ", (size, size, 3)
-        else:
-            kind, shape = "", (3, size, size)
-        if tuple(x.shape) != shape:
-            raise ConfigError(
-                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the "
-                "input, or model.modality, model.feature_dim or model.frame_size"
-            )
-        if x.dtype == torch.uint8 and config.modality == "frames":
-            x = x.to(self.levels.device).permute(2, 0, 1).to(self.levels.dtype) / 255 * 2 - 1
-        else:
-            x = x.to(device=self.levels.device, dtype=self.levels.dtype)
-        return F.normalize(x, dim=0) if config.normalize_pixels else x
+
+def prepare(snippet: np.ndarray | Tensor, levels: Levels) -> Tensor:
+    """Checks one snippet and brings it to the model's device, type and range.
+
+    Raises:
+        ConfigError: it is not of the shape that the model takes.
+    """
+    # Copied: working sets outlive buffers that callers use again, and decoded snippets are read-only.
+    x = torch.tensor(snippet) if isinstance(snippet, np.ndarray) else snippet.detach().clone()
+    config = levels.config
+    size = config.frame_size
+    if config.modality == "vectors":
+        kind, shape = "", (config.feature_dim,)
+    elif x.dtype == torch.uint8:
+        kind, shape = "uint8 ", (size, size, 3)
+    else:
+        kind, shape = "", (3, size, size)
+    if tuple(x.shape) != shape:
+        raise ConfigError(
+            f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape)}: change the "
+            "input, or model.modality, model.feature_dim or model.frame_size"
+        )
+    if x.dtype == torch.uint8 and config.modality == "frames":
+        x = x.to(levels.device).permute(2, 0, 1).to(levels.dtype) / 255 * 2 - 1
+    else:
+        x = x.to(device=levels.device, dtype=levels.dtype)
+    return F.normalize(x, dim=0) if config.normalize_pixels else x

@@ -128,16 +128,16 @@ def test_a_model_of_frames_comes_back_with_its_configuration(path):
     config = streamer.StreamerConfig(
         feature_dim=8, frame_size=16, channels=(2, 3, 4, 5), normalize_pixels=True
     )
-    model = Streamer(config, train=False, dtype=torch.float64)
+    model = Streamer(config, train=False, precision="float64")
     streamer.save(model, path)
-    loaded = streamer.load(path, dtype=torch.float64)
+    loaded = streamer.load(path, precision="float64")
     assert loaded.config == config
     assert all(torch.equal(a, b) for a, b in zip(parameters(model), parameters(loaded), strict=True))
 
 
 def test_parameters_are_loaded_in_the_type_asked_for(path):
     streamer.save(trained(), path)
-    model = streamer.load(path, train=True, dtype=torch.float64)
+    model = streamer.load(path, train=True, precision="float64")
     watch(model, vectors(20, 1, 16))
     assert {parameter.dtype for parameter in model.levels.parameters()} == {torch.float64}
 

@@ -96,20 +96,15 @@ def test_a_representation_keeps_nothing_else_in_memory():
     hierarchy, _ = watch(model, vectors(4))
     for event in hierarchy.levels[0]:
         assert event.representation is not None
-        owner = event.representation.base
-        assert isinstance(owner, torch.Tensor)
-        assert owner.untyped_storage().nbytes() == event.representation.nbytes
+        assert owned_bytes(event.representation) == event.representation.nbytes
 
 
-def test_the_representation_is_that_of_the_working_set_when_the_event_ended():
-    config = tiny(max_levels=1, demarcation=ALWAYS)
-    model = Streamer(config, train=False)
-    stream = vectors(3)
-    hierarchy, _ = watch(model, stream)
-    for event, x in zip(hierarchy.levels[0], stream, strict=True):
-        expected = model.levels[0].f(x.float()[None]).detach().numpy()
-        assert event.representation is not None
-        np.testing.assert_allclose(event.representation, expected, rtol=1e-5, atol=1e-7)
+def owned_bytes(array: np.ndarray) -> int:
+    """Size of the memory that an array keeps alive."""
+    owner: Any = array
+    while isinstance(owner, np.ndarray) and owner.base is not None:
+        owner = owner.base
+    return owner.untyped_storage().nbytes() if isinstance(owner, torch.Tensor) else owner.nbytes
 
 
 def test_a_video_starts_without_memory_of_the_one_before():
@@ -121,22 +116,6 @@ def test_a_video_starts_without_memory_of_the_one_before():
     assert signals == other_signals
     assert same(first, second)
     assert {signal.level for signal in signals} == {0, 1, 2}
-
-
-def test_timescales_are_the_snippets_since_the_last_input():
-    model = Streamer(tiny(initial_levels=2, max_levels=2, learning=MANY), dtype=torch.float64)
-    last = [0, 0]
-    due = []
-    for index, x in enumerate(vectors(60)):
-        observation = model.advance(x)
-        for loss, signal in zip(observation.due, reversed(observation.signals), strict=True):
-            assert loss.level == signal.level
-            assert loss.timescale == index - last[loss.level]
-        due += observation.due
-        boundary = any(s.level == 0 and s.boundary for s in observation.signals)
-        last = [index, index if boundary else last[1]]
-    assert max(loss.timescale for loss in due if loss.level == 1) > 1
-    assert {loss.timescale for loss in due if loss.level == 0} == {1}
 
 
 RULES: list[dict[str, Any]] = [

@@ -114,7 +114,7 @@ def test_a_checkpoint_of_frames_arrives_with_its_sizes(path):
 
 
 def test_weights_in_float64_are_read(path):
-    content = release_content(Streamer(tiny(), dtype=torch.float64))
+    content = release_content(Streamer(tiny(), precision="float64"))
     torch.save(content, path)
     streamer.load_release_checkpoint(path)
 

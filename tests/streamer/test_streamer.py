@@ -146,7 +146,7 @@ def test_every_device_cuts_the_same_events(device, modality):
     settings = {"modality": modality, "frame_size": 16, "channels": (2, 2, 2, 2), "evolve_every": 4}
     config = tiny(**settings, force_fixed_buffer=True, working_set_size=3, demarcation=NEVER)
     stream = vectors(40).float() if modality == "vectors" else list(frames(40))
-    reference, model = Streamer(config, dtype=torch.float64), Streamer(config, device=device)
+    reference, model = Streamer(config, precision="float64"), Streamer(config, device=device)
     (expected, expected_signals), (got, signals) = watch(reference, stream), watch(model, stream)
     assert [got.segments(level) for level in range(got.num_levels)] == [
         expected.segments(level) for level in range(expected.num_levels)

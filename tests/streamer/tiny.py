@@ -2,19 +2,30 @@
 
 import dataclasses
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
-from streamer.streamer import Streamer
 from tests.oracle_cases import fill
+
+Signal = TypeVar("Signal", covariant=True)
 
 ALWAYS = DemarcationConfig(mode="fixed", threshold=2.0)  # every similarity is below it
 NEVER = DemarcationConfig(mode="fixed", threshold=-2.0)
+
+
+class Model(Protocol[Signal]):
+    """A model with one lane: the engine's, or the plain one."""
+
+    @property
+    def levels(self) -> nn.Module: ...
+
+    def observe(self, snippet: Tensor, /) -> list[Signal]: ...
+
+    def end_video(self) -> Hierarchy: ...
 
 
 def tiny(**settings: Any) -> StreamerConfig:
@@ -35,7 +46,7 @@ def vectors(n: int, seed: int = 0, dim: int = 8) -> Tensor:
     return fill.vectors(n, dim, seed) if n else torch.zeros(0, dim, dtype=torch.float64)
 
 
-def watch(model: Streamer, stream: Iterable[Tensor]) -> tuple[Hierarchy, list[Signal]]:
+def watch(model: Model[Signal], stream: Iterable[Tensor]) -> tuple[Hierarchy, list[Signal]]:
     """Shows the model one video."""
     signals = [signal for x in stream for signal in model.observe(x)]
     return model.end_video(), signals
@@ -46,7 +57,7 @@ def same(one: Hierarchy, other: Hierarchy) -> bool:
     return one.to_arrow().equals(other.to_arrow(), check_metadata=True)
 
 
-def parameters(model: Streamer) -> list[Tensor]:
+def parameters(model: Model[Any]) -> list[Tensor]:
     """Copies of all parameters."""
     return [parameter.detach().clone() for parameter in model.levels.parameters()]
 

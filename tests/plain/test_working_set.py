@@ -3,7 +3,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from streamer.working_set import WorkingSet
+from tests.plain.working_set import WorkingSet
 
 # Few different values, so that ties are frequent.
 VALUES = st.lists(st.sampled_from([-1.0, 0.0, 0.25, 0.5, 1.0]) | st.floats(-1, 1), max_size=40)

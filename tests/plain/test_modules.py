@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from streamer.config import StreamerConfig
-from streamer.modules import BoundedTable, Level
+from tests.plain.modules import BoundedTable, Level
 
 SMALL: dict[str, Any] = {"feature_dim": 16, "frame_size": 32, "channels": (3, 4, 5, 6), "working_set_size": 4}
 LAYER = [

@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from streamer import distance
+from tests.plain import distance
 
 
 def test_similarity_of_vectors_is_one_cosine():

@@ -1,0 +1,220 @@
+"""Frame encoder and decoder, each with its own backward pass.
+
+Forward returns, beside the result, the activations that backward needs, row by row, so that a frame or a
+prediction is computed once, in whatever batch, and its gradient later, in another one.
+
+Source: Mounir, Vijayaraghavan, Sarkar, "STREAMER" (NeurIPS 2023). Shapes: n frames, 3 colours, H pixels
+high and wide, C channels, h = H / 16, D features. Activations lie as `[n, height, width, C]`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from streamer.arithmetic import Arithmetic
+from streamer.config import StreamerConfig
+
+
+class FrameEncoder(nn.Module):
+    """Maps frames `[n, 3, H, H]` to features `[n, D]`."""
+
+    def __init__(self, config: StreamerConfig, arithmetic: Arithmetic) -> None:
+        super().__init__()
+        c1, c2, c3, c4 = config.channels
+        self.conv1 = nn.Conv2d(3, c1, 3, padding=1)
+        self.conv2 = nn.Conv2d(c1, c2, 3, padding=1)
+        self.conv3 = nn.Conv2d(c2, c3, 3, padding=1)
+        self.conv4 = nn.Conv2d(c3, c4, 3, padding=1)
+        side = config.frame_size // 16
+        self.fc1 = nn.Linear(c4 * side * side, config.feature_dim)
+        self._arithmetic = arithmetic
+        # Places within a channel, by which maxima are remembered.
+        self._place = torch.int16 if config.frame_size**2 <= 2**15 else torch.int32
+
+    @property
+    def _convolutions(self) -> tuple[nn.Conv2d, ...]:
+        return (self.conv1, self.conv2, self.conv3, self.conv4)
+
+    def forward(self, frames_n3HH: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Encodes each frame by itself.
+
+        Returns:
+            Features, and activations: the frames; for each convolution what follows it, pooled and
+            rectified, and where the maxima were.
+        """
+        x = frames_n3HH.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
+        activations = [frames_n3HH]
+        for convolution in self._convolutions:
+            kernel = _kernel(convolution, self._arithmetic)
+            x = F.conv2d(x, kernel, self._arithmetic.factor(convolution.bias), padding=1)
+            # Maxima commute with rectification, which is then a quarter of the work.
+            x, places = F.max_pool2d(x, 2, return_indices=True)
+            x = F.relu_(x)
+            activations += [_channels_last(x), _channels_last(places.to(self._place))]
+        features = self._arithmetic.linear(x.flatten(1), self.fc1.weight, self.fc1.bias)
+        return features.to(self._arithmetic.state), activations
+
+    def add_gradients(self, activations: Sequence[Tensor], gradient_nD: Tensor) -> None:
+        """Adds the parameters' gradients to their sums.
+
+        Args:
+            activations: as `forward` returned them, of any rows.
+            gradient_nD: of the features.
+        """
+        frames, *rest = activations
+        inputs, places = [_channels_first(x) for x in rest[0::2]], rest[1::2]
+        flat = inputs[-1].flatten(1)
+        gradient = gradient_nD.to(self._arithmetic.compute)
+        gradient = self._arithmetic.linear_backward(flat, self.fc1.weight, self.fc1.bias, gradient)
+        gradient = gradient.view(inputs[-1].shape).contiguous(memory_format=torch.channels_last)
+        first = frames.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
+        layers = list(zip(self._convolutions, [first, *inputs[:-1]], inputs, places, strict=True))
+        for convolution, x, y, place in reversed(layers):
+            gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
+            gradient = _unpool(gradient, place, x.shape[2:])
+            gradient = _convolution_backward(
+                convolution, x, gradient, self._arithmetic, needs_input=x is not first
+            )
+
+
+class FrameDecoder(nn.Module):
+    """Maps hidden vectors `[n, D]` to frames `[n, 3, H, H]`.
+
+    A 3x3 convolution after doubling by nearest neighbours sees every value up to four times. It equals a
+    transposed 4x4 convolution of stride 2, whose kernel holds the sums of what would meet the same value.
+    """
+
+    def __init__(self, config: StreamerConfig, arithmetic: Arithmetic) -> None:
+        super().__init__()
+        c1, c2, c3, c4 = config.channels
+        self.side = config.frame_size // 16
+        self.fc1 = nn.Linear(config.feature_dim, c4 * self.side * self.side)
+        self.conv1 = nn.Conv2d(c4, c3, 3, padding=1)
+        self.conv2 = nn.Conv2d(c3, c2, 3, padding=1)
+        self.conv3 = nn.Conv2d(c2, c1, 3, padding=1)
+        self.conv4 = nn.Conv2d(c1, 3, 3, padding=1)
+        self._arithmetic = arithmetic
+
+    @property
+    def _convolutions(self) -> tuple[nn.Conv2d, ...]:
+        return (self.conv1, self.conv2, self.conv3, self.conv4)
+
+    def forward(self, hidden_nD: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Decodes each vector by itself.
+
+        Returns:
+            Frames, and activations: the input of each convolution.
+        """
+        x = self._arithmetic.linear(hidden_nD, self.fc1.weight, self.fc1.bias)
+        x = x.unflatten(1, (-1, self.side, self.side)).contiguous(memory_format=torch.channels_last)
+        activations = []
+        for convolution in self._convolutions:
+            activations.append(_channels_last(x))
+            x = F.conv_transpose2d(
+                x, self._spread(convolution), self._arithmetic.factor(convolution.bias), stride=2, padding=1
+            )
+            if convolution is not self.conv4:
+                x = F.relu_(x)
+        return x.to(self._arithmetic.state).contiguous(), activations
+
+    def add_gradients(self, hidden_nD: Tensor, activations: Sequence[Tensor], gradient_n3HH: Tensor) -> Tensor:
+        """Adds the parameters' gradients to their sums.
+
+        Args:
+            hidden_nD: what was decoded.
+            activations: as `forward` returned them, of any rows.
+            gradient_n3HH: of the frames.
+
+        Returns:
+            The gradient of `hidden_nD`.
+        """
+        compute = self._arithmetic.compute
+        gradient = gradient_n3HH.to(compute).contiguous(memory_format=torch.channels_last)
+        inputs = [_channels_first(x) for x in activations]
+        for convolution, x in reversed(list(zip(self._convolutions, inputs, strict=True))):
+            gradient, kernel_gradient, bias_gradient = torch.ops.aten.convolution_backward(
+                gradient, x, self._spread(convolution), list(convolution.bias.shape),
+                (2, 2), (1, 1), (1, 1), True, (0, 0), 1, (True, True, True),
+            )  # fmt: skip
+            _add(convolution.weight, _gather(kernel_gradient.to(self._arithmetic.state)))
+            _add(convolution.bias, bias_gradient)
+            if convolution is not self.conv1:
+                gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
+        gradient = gradient.contiguous().flatten(1)
+        x = hidden_nD.to(compute)
+        return self._arithmetic.linear_backward(x, self.fc1.weight, self.fc1.bias, gradient).to(hidden_nD.dtype)
+
+    def _spread(self, convolution: nn.Conv2d) -> Tensor:
+        """The transposed 4x4 kernel `[in, out, 4, 4]` that equals doubling and a 3x3 kernel `[out, in, 3, 3]`."""
+
+        def make() -> Tensor:
+            weight = convolution.weight.detach()
+            sums = _meetings(weight)
+            kernel = torch.einsum("ui,vj,ocij->couv", sums, sums, weight)
+            return kernel.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
+
+        return self._arithmetic.derived("spread", convolution.weight, make)
+
+
+def _meetings(like: Tensor) -> Tensor:
+    """Which of the 3 weights along one direction add up to each of the 4: `[4, 3]` of zeros and ones."""
+    return torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=like.dtype, device=like.device)
+
+
+def _gather(kernel: Tensor) -> Tensor:
+    """The gradient `[out, in, 3, 3]` of a kernel whose spread form has the gradient `[in, out, 4, 4]`."""
+    sums = _meetings(kernel)
+    return torch.einsum("ui,vj,couv->ocij", sums, sums, kernel)
+
+
+def _kernel(convolution: nn.Conv2d, arithmetic: Arithmetic) -> Tensor:
+    weight = convolution.weight
+
+    def make() -> Tensor:
+        return weight.detach().to(arithmetic.compute).contiguous(memory_format=torch.channels_last)
+
+    return arithmetic.derived("channels last", weight, make)
+
+
+def _convolution_backward(
+    convolution: nn.Conv2d, x: Tensor, gradient: Tensor, arithmetic: Arithmetic, *, needs_input: bool
+) -> Tensor:
+    """Adds the gradients of a 3x3 convolution's parameters to their sums and returns that of its input."""
+    assert convolution.bias is not None
+    x_gradient, weight_gradient, bias_gradient = torch.ops.aten.convolution_backward(
+        gradient, x, _kernel(convolution, arithmetic), list(convolution.bias.shape),
+        (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (needs_input, True, True),
+    )  # fmt: skip
+    _add(convolution.weight, weight_gradient)
+    _add(convolution.bias, bias_gradient)
+    return x_gradient
+
+
+def _unpool(gradient: Tensor, places: Tensor, size: Sequence[int]) -> Tensor:
+    """Hands gradients of maxima to where they came from."""
+    places = _channels_first(places).to(torch.int64)
+    shape = (*gradient.shape[:2], *size)
+    # Only the shape of the pooled tensor is read.
+    pooled = torch.empty(
+        shape, dtype=gradient.dtype, device=gradient.device, memory_format=torch.channels_last
+    )
+    return torch.ops.aten.max_pool2d_with_indices_backward(
+        gradient, pooled, [2, 2], [2, 2], [0, 0], [1, 1], False, places
+    )
+
+
+def _add(parameter: Tensor, gradient: Tensor) -> None:
+    assert parameter.grad is not None
+    parameter.grad += gradient
+
+
+def _channels_last(x: Tensor) -> Tensor:
+    return x.permute(0, 2, 3, 1)
+
+
+def _channels_first(x: Tensor) -> Tensor:
+    return x.permute(0, 3, 1, 2)

@@ -1,0 +1,145 @@
+"""The deferred backward pass: gradients of many losses at once, module by module.
+
+Predictions first, whose gradients add up in the rows of the representations that they were made from; then
+representations, whose gradients add up in the rows of the frames in their working sets; then frames. Two
+losses that share a representation or a frame meet in its row, so that each is passed once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TypeVar
+
+import torch
+from torch import Tensor
+
+from streamer import distance
+from streamer.lane import Lane
+from streamer.learner import Loss
+from streamer.levels import Levels
+from streamer.memory import Memory, open_representations
+
+T = TypeVar("T")
+FRAMES = 64  # predicted frames, or frames, in one backward pass
+TOKENS = 768  # vectors, padding included, in one backward pass of a transformer
+
+
+class Replay:
+    """Computes gradients of losses and adds them to the sums in the parameters' `grad`.
+
+    Args:
+        levels: the parameters.
+        memory: where all lies that the losses were computed from.
+    """
+
+    def __init__(self, levels: Levels, memory: Memory) -> None:
+        self._levels = levels
+        self._memory = memory
+        self.touched: set[int] = set()
+
+    def run(self, losses: Sequence[Loss], lanes: Iterable[Lane], *, everything: bool) -> None:
+        """Computes the gradients of losses.
+
+        Args:
+            losses: all that wait.
+            lanes: all lanes. Representations that their losses to come may use, and the frames in these, are
+                left for later: they have their gradient added up in the meantime.
+            everything: leave nothing for later.
+        """
+        for level in range(len(self._levels)):
+            of_level = [loss for loss in losses if loss.due.level == level]
+            size = FRAMES if self._levels[level].p.decoder is not None else TOKENS // len(self._levels)
+            for chunk in evenly(of_level, size):
+                self._predictions(level, chunk)
+        later = set() if everything else open_representations(lanes)
+        made = self._memory.made
+        closed = [row for row in self.touched if row in made and row not in later]
+        for level in range(len(self._levels)):
+            rows = sorted(row for row in closed if made[row].level == level)
+            self._representations(level, rows)
+        self.touched.difference_update(closed)
+        if self._levels[0].f.encoder is not None:
+            self._frames(set() if everything else self._open_frames(lanes, later))
+
+    def _predictions(self, level: int, losses: Sequence[Loss]) -> None:
+        """One backward pass of a level's p."""
+        p = self._levels[level].p
+        sources = [loss.due.prediction.sources for loss in losses]
+        z_nLD = self._memory.working_sets(sources).requires_grad_()
+        with torch.enable_grad():
+            hidden_nD = p(z_nLD, [len(rows) for rows in sources])
+        gradient_nD = self._hidden_gradients(level, losses, hidden_nD.detach())
+        hidden_nD.backward(gradient_nD)
+        assert z_nLD.grad is not None
+        most = z_nLD.shape[1]
+        reach_nL = [(*loss.reach, *[0.0] * (most - len(loss.reach))) for loss in losses]
+        gradients = z_nLD.grad * z_nLD.new_tensor(reach_nL)[..., None]
+        rows = [row for known in sources for row in (*known, *[known[0]] * (most - len(known)))]
+        self._memory.add_gradients(rows, gradients.flatten(0, 1))
+        self.touched.update(rows)
+
+    def _hidden_gradients(self, level: int, losses: Sequence[Loss], hidden_nD: Tensor) -> Tensor:
+        """Gradients of a level's weighted losses with respect to what its p put out before any decoder."""
+        memory, decoder = self._memory, self._levels[level].p.decoder
+        kind = self._levels.config.distance_of(level)
+        weights_n = hidden_nD.new_tensor([loss.weight for loss in losses])
+        targets = [loss.due.target for loss in losses]
+        if decoder is None:
+            return distance.loss_gradients(kind, hidden_nD, memory.vectors.read(targets), weights_n)
+        frames = memory.frames.read([memory.frame_of[row] for row in targets])
+        predicted, *activations = memory.predictions.columns([loss.due.prediction.row for loss in losses])
+        gradients = distance.loss_gradients(kind, predicted, frames, weights_n)
+        return decoder.add_gradients(hidden_nD, activations, gradients)
+
+    def _representations(self, level: int, rows: Sequence[int]) -> None:
+        """Backward passes of a level's f, those of similar lengths together."""
+        made, memory, f = self._memory.made, self._memory, self._levels[level].f
+        for chunk in by_length(rows, lambda row: len(made[row].inputs)):
+            sets = [made[row].inputs for row in chunk]
+            features_nSD = memory.working_sets(sets).requires_grad_(f.encoder is not None)
+            with torch.enable_grad():
+                z_nD = f(features_nSD, [len(inputs) for inputs in sets])
+            z_nD.backward(memory.take_gradients(chunk))
+            if features_nSD.grad is not None:
+                longest = features_nSD.shape[1]
+                inputs = [row for rows in sets for row in (*rows, *[rows[0]] * (longest - len(rows)))]
+                memory.add_gradients(inputs, features_nSD.grad.flatten(0, 1))
+                self.touched.update(inputs)
+
+    def _open_frames(self, lanes: Iterable[Lane], representations: Iterable[int]) -> set[int]:
+        """Rows of frames that gradients to come may reach."""
+        rows = {row for lane in lanes for row in lane.states[0].working_set.rows}
+        for representation in representations:
+            made = self._memory.made[representation]
+            if made.level == 0:
+                rows.update(made.inputs)
+        return rows
+
+    def _frames(self, later: set[int]) -> None:
+        """Backward passes of the frame encoder."""
+        memory, encoder = self._memory, self._levels[0].f.encoder
+        assert encoder is not None
+        closed = sorted(self.touched & memory.frame_of.keys() - later)
+        for chunk in evenly(closed, FRAMES):
+            activations = memory.frames.columns([memory.frame_of[row] for row in chunk])
+            encoder.add_gradients(activations, memory.take_gradients(chunk))
+        self.touched.difference_update(closed)
+
+
+def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:
+    """Cuts `items` into as few pieces of at most `most` as will do, all about equally long."""
+    pieces = -(-len(items) // most)
+    for piece in range(pieces):
+        yield items[len(items) * piece // pieces : len(items) * (piece + 1) // pieces]
+
+
+def by_length(rows: Sequence[int], length: Callable[[int], int]) -> Iterator[list[int]]:
+    """Cuts rows, shortest sequences first, into pieces of at most `TOKENS` tokens, padding included."""
+    piece: list[int] = []
+    for row in sorted(rows, key=length):
+        if piece and (len(piece) + 1) * (length(row) + 1) > TOKENS:
+            yield piece
+            piece = []
+        piece.append(row)
+    if piece:
+        yield piece
