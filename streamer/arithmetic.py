@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 from torch.nn import Parameter
 
@@ -17,6 +18,7 @@ from streamer.config import Precision
 
 STATE_TYPES = {"float32": torch.float32, "bf16": torch.float32, "float64": torch.float64}
 EVERY = slice(None)
+PIECE = 1024  # rows or columns of a gradient that are computed at once
 COMPUTE_TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}
 
 
@@ -65,7 +67,7 @@ class Arithmetic:
             rows: which outputs to compute; all by default.
         """
         x = x.to(self.compute)
-        flat = x.flatten(0, -2)
+        flat = x.flatten(0, -2).contiguous()  # other strides can be a thousand times slower
         if x.requires_grad:
             y: Any = _Linear.apply(flat, weight, bias, rows, self)
         else:
@@ -89,6 +91,7 @@ class Arithmetic:
         """
         assert weight.grad is not None
         assert bias.grad is not None
+        gradient = gradient.contiguous()
         add_outer(weight.grad[rows], gradient, x)
         bias.grad[rows] += gradient.sum(0, dtype=bias.dtype)
         return product(gradient, self.factor(weight)[rows].t(), None)
@@ -118,13 +121,12 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
 
     Args:
         x: `[n, in]`.
-        weight: `[out, in]`, of any strides.
+        weight: `[out, in]`, with its numbers in order, or `[in, out]` in order and transposed.
         bias: `[out]`.
     """
-    if x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available():
-        # oneDNN, which is about twice as fast as the library that torch multiplies float32 with on some CPUs.
+    if _onednn_is_faster(x):
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
-    return torch.nn.functional.linear(x, weight, bias)
+    return F.linear(x, weight, bias)
 
 
 def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
@@ -135,7 +137,22 @@ def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
         left: `[n, out]`.
         right: `[n, in]`.
     """
-    if left.dtype == total.dtype:
+    if left.dtype == total.dtype and not _onednn_is_faster(left):
         total.addmm_(left.t(), right)
-    else:
-        total += left.t() @ right
+        return
+    # Piece by piece, so that products are still in the cache when they are added.
+    left_t = left.contiguous().t()
+    if len(left_t) >= right.shape[1]:
+        right_t = right.contiguous().t()
+        for start in range(0, len(left_t), PIECE):
+            piece = slice(start, start + PIECE)
+            total[piece] += product(left_t[piece], right_t, None)
+        return
+    for start in range(0, right.shape[1], PIECE):
+        piece = slice(start, start + PIECE)
+        total[:, piece] += product(left_t, right[:, piece].t().contiguous(), None)
+
+
+def _onednn_is_faster(x: Tensor) -> bool:
+    """Whether to leave torch's own choice of library, which for float32 on the CPU may be half as fast."""
+    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()

@@ -55,4 +55,5 @@ def loss_gradients(kind: Distance, predictions: Tensor, targets: Tensor, weights
 
 
 def _length(vectors: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(vectors, dim=1, keepdim=True).clamp_min(SHORTEST)
+    # Not `vector_norm`, which takes ten times as long over three colours.
+    return vectors.square().sum(1, keepdim=True).sqrt_().clamp_min_(SHORTEST)

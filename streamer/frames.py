@@ -18,6 +18,8 @@ from torch import Tensor, nn
 from streamer.arithmetic import Arithmetic
 from streamer.config import StreamerConfig
 
+FRAMES_AT_ONCE = 8  # per pass of the convolutions, whose outputs then stay in the cache
+
 
 class FrameEncoder(nn.Module):
     """Maps frames `[n, 3, H, H]` to features `[n, D]`."""
@@ -46,8 +48,15 @@ class FrameEncoder(nn.Module):
             Features, and activations: the frames; for each convolution what follows it, pooled and
             rectified, and where the maxima were.
         """
+        pieces = [self._convolve(piece) for piece in frames_n3HH.split(FRAMES_AT_ONCE)]
+        activations = [torch.cat(column) for column in zip(*pieces, strict=True)]
+        flat = _channels_first(activations[-2]).flatten(1)
+        features = self._arithmetic.linear(flat, self.fc1.weight, self.fc1.bias)
+        return features.to(self._arithmetic.state), [frames_n3HH, *activations]
+
+    def _convolve(self, frames_n3HH: Tensor) -> list[Tensor]:
         x = frames_n3HH.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
-        activations = [frames_n3HH]
+        activations = []
         for convolution in self._convolutions:
             kernel = _kernel(convolution, self._arithmetic)
             x = F.conv2d(x, kernel, self._arithmetic.factor(convolution.bias), padding=1)
@@ -55,8 +64,7 @@ class FrameEncoder(nn.Module):
             x, places = F.max_pool2d(x, 2, return_indices=True)
             x = F.relu_(x)
             activations += [_channels_last(x), _channels_last(places.to(self._place))]
-        features = self._arithmetic.linear(x.flatten(1), self.fc1.weight, self.fc1.bias)
-        return features.to(self._arithmetic.state), activations
+        return activations
 
     def add_gradients(self, activations: Sequence[Tensor], gradient_nD: Tensor) -> None:
         """Adds the parameters' gradients to their sums.
@@ -65,14 +73,21 @@ class FrameEncoder(nn.Module):
             activations: as `forward` returned them, of any rows.
             gradient_nD: of the features.
         """
-        frames, *rest = activations
-        inputs, places = [_channels_first(x) for x in rest[0::2]], rest[1::2]
-        flat = inputs[-1].flatten(1)
+        last = _channels_first(activations[-2])
         gradient = gradient_nD.to(self._arithmetic.compute)
-        gradient = self._arithmetic.linear_backward(flat, self.fc1.weight, self.fc1.bias, gradient)
-        gradient = gradient.view(inputs[-1].shape).contiguous(memory_format=torch.channels_last)
+        gradient = self._arithmetic.linear_backward(
+            last.flatten(1), self.fc1.weight, self.fc1.bias, gradient
+        ).view(last.shape)
+        columns = [column.split(FRAMES_AT_ONCE) for column in (*activations, gradient)]
+        for *piece, piece_gradient in zip(*columns, strict=True):
+            self._add_convolution_gradients(piece, piece_gradient)
+
+    def _add_convolution_gradients(self, activations: Sequence[Tensor], gradient: Tensor) -> None:
+        frames, *rest = activations
+        outputs, places = [_channels_first(x) for x in rest[0::2]], rest[1::2]
         first = frames.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
-        layers = list(zip(self._convolutions, [first, *inputs[:-1]], inputs, places, strict=True))
+        gradient = gradient.contiguous(memory_format=torch.channels_last)
+        layers = list(zip(self._convolutions, [first, *outputs[:-1]], outputs, places, strict=True))
         for convolution, x, y, place in reversed(layers):
             gradient = torch.ops.aten.threshold_backward(gradient, y, 0)
             gradient = _unpool(gradient, place, x.shape[2:])
