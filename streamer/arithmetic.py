@@ -12,7 +12,6 @@ from typing import Any
 import torch
 import torch.nn.functional as F
 from torch import Tensor
-from torch.nn import Parameter
 
 from streamer.config import Precision
 
@@ -26,6 +25,7 @@ class Arithmetic:
     """Types of a model's numbers, and all that is derived from its parameters until they change.
 
     Attributes:
+        precision: what was asked for.
         state: type of parameters, gradient sums and vectors between modules.
         compute: type of the factors of products.
 
@@ -34,18 +34,19 @@ class Arithmetic:
     """
 
     def __init__(self, precision: Precision) -> None:
+        self.precision: Precision = precision
         self.state = STATE_TYPES[precision]
         self.compute = COMPUTE_TYPES[precision]
         self._derived: dict[tuple[str, int], Tensor] = {}
 
-    def derived(self, name: str, parameter: Parameter, make: Callable[[], Tensor]) -> Tensor:
+    def derived(self, name: str, parameter: Tensor, make: Callable[[], Tensor]) -> Tensor:
         """What `make` returns, made once until parameters change."""
         key = (name, id(parameter))
         if key not in self._derived:
             self._derived[key] = make()
         return self._derived[key]
 
-    def factor(self, parameter: Parameter) -> Tensor:
+    def factor(self, parameter: Tensor) -> Tensor:
         """A parameter in the type of products."""
         if parameter.dtype == self.compute:
             return parameter.detach()
@@ -55,7 +56,7 @@ class Arithmetic:
         """Drops what was derived; optimisers do not tell by themselves."""
         self._derived.clear()
 
-    def linear(self, x: Tensor, weight: Parameter, bias: Parameter, rows: slice = EVERY) -> Tensor:
+    def linear(self, x: Tensor, weight: Tensor, bias: Tensor, rows: slice = EVERY) -> Tensor:
         """`x @ weight[rows].T + bias[rows]` in the type of products.
 
         Backward adds to `weight.grad` and `bias.grad`.
@@ -75,7 +76,7 @@ class Arithmetic:
         return y.unflatten(0, x.shape[:-1])
 
     def linear_backward(
-        self, x: Tensor, weight: Parameter, bias: Parameter, gradient: Tensor, rows: slice = EVERY
+        self, x: Tensor, weight: Tensor, bias: Tensor, gradient: Tensor, rows: slice = EVERY
     ) -> Tensor:
         """Adds the gradients of a linear layer's parameters to their sums.
 
@@ -102,7 +103,7 @@ class _Linear(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, weight: Parameter, bias: Parameter, rows: slice, arithmetic: Arithmetic
+        ctx: Any, x: Tensor, weight: Tensor, bias: Tensor, rows: slice, arithmetic: Arithmetic
     ) -> Tensor:
         ctx.save_for_backward(x)
         ctx.layer = weight, bias, rows, arithmetic

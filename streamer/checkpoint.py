@@ -13,11 +13,21 @@ from streamer.atomic import atomic_write
 from streamer.config import Precision, StreamerConfig, config_from_dict
 from streamer.errors import CheckpointError, ConfigError
 from streamer.learner import Learner
+from streamer.running import restore_running, running_state
+from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 
 FORMAT = "streamer-checkpoint"
-VERSION = 1
-_ENTRIES = {"config": dict, "seed": int, "num_levels": int, "parameters": dict, "inputs": list}
+VERSION = 2
+_ENTRIES = {
+    "config": dict,
+    "seed": int,
+    "precision": str,
+    "lanes": int,
+    "num_levels": int,
+    "parameters": dict,
+    "inputs": list,
+}
 # What torch's reader raises on damaged files: it follows instructions before it knows they are wrong.
 _DAMAGE = (
     OSError,
@@ -36,7 +46,8 @@ _DAMAGE = (
 def save(model: Streamer, path: str | Path) -> None:
     """Writes a checkpoint, atomically.
 
-    What belongs to the running video is not part of it: save between videos.
+    Saving changes nothing: the model, and one that is loaded with the same schedule, go on alike to the
+    bit, also in the middle of videos. Between videos, after `settle`, the file is smallest.
 
     Args:
         model: any model; one that trains keeps gradient sums, counters and Adam's state.
@@ -47,10 +58,13 @@ def save(model: Streamer, path: str | Path) -> None:
         "version": VERSION,
         "config": model.config.to_dict(),
         "seed": model.levels.seed,
+        "precision": model.levels.arithmetic.precision,
+        "lanes": len(model.lanes),
         "num_levels": len(model.levels),
         "parameters": model.levels.state_dict(),
         "inputs": model.inputs.total,
         "learner": None if model.learner is None else _learner_state(model.learner),
+        "running": None if model.idle else running_state(model),
     }
     with atomic_write(Path(path)) as temporary:
         torch.save(content, temporary)
@@ -60,16 +74,23 @@ def load(
     path: str | Path,
     *,
     train: bool = False,
+    lanes: int = 1,
     device: torch.device | str = "cpu",
-    precision: Precision = "float32",
+    precision: Precision | None = None,
+    schedule: Schedule | None = None,
 ) -> Streamer:
     """Reads a checkpoint that `save` wrote.
 
+    A model that trains goes on where it left off, with as many lanes as it had. A model that does not train
+    goes on where it left off if it did not train before, and otherwise begins a video.
+
     Args:
         path: the file.
-        train: go on learning, where the checkpoint's model left off; otherwise parameters stay as they are.
+        train: go on learning; otherwise parameters stay as they are.
+        lanes: videos that a model which begins afresh watches at the same time.
         device: where the model computes.
-        precision: floating-point type of parameters and arithmetic.
+        precision: as for `Streamer`; by default the precision in which the checkpoint's model computed.
+        schedule: as for `Streamer`.
 
     Raises:
         CheckpointError: the file cannot be read, is no checkpoint of this project, or holds no learner
@@ -80,18 +101,29 @@ def load(
         config = config_from_dict(StreamerConfig, content["config"])
     except ConfigError as error:
         raise CheckpointError(f"{path}: was written with another version's configuration: {error}") from error
-    model = Streamer(config, seed=content["seed"], train=train, device=device, precision=precision)
+    goes_on = train == (content.get("learner") is not None)
+    if train and not goes_on:
+        raise CheckpointError(f"{path}: holds no learner to go on with: load it with train=False")
+    stored: Precision = content["precision"]
+    model = Streamer(
+        config,
+        lanes=content["lanes"] if goes_on else lanes,
+        seed=content["seed"],
+        train=train,
+        device=device,
+        precision=precision or stored,
+        schedule=schedule,
+    )
     restore_parameters(model, content, path)
     model.inputs.total = list(content["inputs"])
-    if model.learner is not None:
-        if content.get("learner") is None:
-            raise CheckpointError(f"{path}: holds no learner to go on with: load it with train=False")
-        try:
+    running = content.get("running") if goes_on else None
+    try:
+        if model.learner is not None:
             _restore_learner(model.learner, content["learner"])
-        except (LookupError, ValueError, TypeError, RuntimeError) as error:
-            raise CheckpointError(
-                f"{path}: its learner does not fit its parameters: load it with train=False"
-            ) from error
+        if running is not None:
+            restore_running(model, running)
+    except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise CheckpointError(f"{path}: is damaged, its parts do not fit each other: {error}") from error
     return model
 
 
@@ -117,6 +149,7 @@ def restore_parameters(model: Streamer, content: dict[str, Any], path: str | Pat
         model.levels.load_state_dict(content["parameters"])
     except RuntimeError as error:
         raise CheckpointError(f"{path}: its parameters do not fit the model's configuration") from error
+    model.levels.parameters_changed()
 
 
 def read(path: str | Path) -> dict[str, Any]:

@@ -15,6 +15,14 @@ class Demarcation(Protocol):
         """True where `signal` ends an event; every signal of the level must be offered, in order."""
         ...
 
+    def remembered(self) -> list[float]:
+        """What it remembers of the video's signals."""
+        ...
+
+    def recall(self, values: list[float]) -> None:
+        """Goes on from what another one `remembered`."""
+        ...
+
 
 class FixedThreshold:
     """Ends an event where the similarity is below, or the distance above, a threshold."""
@@ -27,6 +35,14 @@ class FixedThreshold:
         """Compares `signal` with the threshold."""
         return signal < self.threshold if self.distance == "similarity" else signal > self.threshold
 
+    def remembered(self) -> list[float]:
+        """Nothing."""
+        return []
+
+    def recall(self, values: list[float]) -> None:
+        """Goes on; there is nothing to recall."""
+        assert not values
+
 
 class AccumulatedError:
     """Ends an event when the errors summed since the last one exceed a threshold."""
@@ -34,6 +50,14 @@ class AccumulatedError:
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
         self.sum = 0.0
+
+    def remembered(self) -> list[float]:
+        """The running sum."""
+        return [self.sum]
+
+    def recall(self, values: list[float]) -> None:
+        """Goes on from a running sum."""
+        [self.sum] = values
 
     def __call__(self, signal: float) -> bool:
         """Adds `signal` to the sum, which starts again only when it passes the threshold."""
@@ -52,6 +76,15 @@ class RunningAverage:
         self.modifier_type = config.modifier_type
         self.modifier = config.modifier
         self.distance = distance
+
+    def remembered(self) -> list[float]:
+        """The window, oldest first."""
+        return list(self.window)
+
+    def recall(self, values: list[float]) -> None:
+        """Goes on from a window."""
+        self.window.clear()
+        self.window.extend(values)
 
     def __call__(self, signal: float) -> bool:
         """Compares `signal` with the window's mean before it enters; the first one only enters."""

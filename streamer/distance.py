@@ -1,7 +1,8 @@
 """How far predictions are from the inputs that came.
 
 Similarity is the cosine over dimension 1, averaged over what remains: one cosine for vectors `[n, D]`, the
-mean over pixels of the cosine of the RGB triples for frames `[n, 3, H, W]`. Distance is the mean squared error.
+mean over pixels of the cosine of the RGB triples for frames `[n, 3, H, W]`. Distance is the mean squared
+error.
 """
 
 from __future__ import annotations

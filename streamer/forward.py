@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import torch
 import torch.nn.functional as F
@@ -95,7 +96,8 @@ class Forward:
     @torch.no_grad()
     def encode(self, snippets: Sequence[Waiting]) -> None:
         """Puts snippets into the table of vectors; frames pass the frame encoder, all in one batch."""
-        batch = prepared(torch.stack([snippet.data for snippet in snippets]), self._levels)
+        alike = groupby((snippet.data for snippet in snippets), key=lambda data: data.dtype)
+        batch = torch.cat([prepared(torch.stack(list(group)), self._levels) for _, group in alike])
         encoder = self._levels[0].f.encoder
         if encoder is None:
             rows = self._memory.store(batch)
@@ -114,7 +116,8 @@ class Forward:
             snippet = lane.queue.popleft()
             assert snippet.row is not None, "a snippet must be encoded before it is observed"
             arrivals.append(Arrival(lane, snippet.row, Observation()))
-        self._receive(0, arrivals)
+        if arrivals:
+            self._receive(0, arrivals)
         for arrival in arrivals:
             arrival.lane.index += 1
         return [arrival.observation for arrival in arrivals]

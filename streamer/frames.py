@@ -59,7 +59,7 @@ class FrameEncoder(nn.Module):
         activations = []
         for convolution in self._convolutions:
             kernel = _kernel(convolution, self._arithmetic)
-            x = F.conv2d(x, kernel, self._arithmetic.factor(convolution.bias), padding=1)
+            x = F.conv2d(x, kernel, self._arithmetic.factor(_bias(convolution)), padding=1)
             # Maxima commute with rectification, which is then a quarter of the work.
             x, places = F.max_pool2d(x, 2, return_indices=True)
             x = F.relu_(x)
@@ -130,13 +130,15 @@ class FrameDecoder(nn.Module):
         for convolution in self._convolutions:
             activations.append(_channels_last(x))
             x = F.conv_transpose2d(
-                x, self._spread(convolution), self._arithmetic.factor(convolution.bias), stride=2, padding=1
+                x, self._spread(convolution), self._arithmetic.factor(_bias(convolution)), stride=2, padding=1
             )
             if convolution is not self.conv4:
                 x = F.relu_(x)
         return x.to(self._arithmetic.state).contiguous(), activations
 
-    def add_gradients(self, hidden_nD: Tensor, activations: Sequence[Tensor], gradient_n3HH: Tensor) -> Tensor:
+    def add_gradients(
+        self, hidden_nD: Tensor, activations: Sequence[Tensor], gradient_n3HH: Tensor
+    ) -> Tensor:
         """Adds the parameters' gradients to their sums.
 
         Args:
@@ -152,19 +154,21 @@ class FrameDecoder(nn.Module):
         inputs = [_channels_first(x) for x in activations]
         for convolution, x in reversed(list(zip(self._convolutions, inputs, strict=True))):
             gradient, kernel_gradient, bias_gradient = torch.ops.aten.convolution_backward(
-                gradient, x, self._spread(convolution), list(convolution.bias.shape),
+                gradient, x, self._spread(convolution), list(_bias(convolution).shape),
                 (2, 2), (1, 1), (1, 1), True, (0, 0), 1, (True, True, True),
             )  # fmt: skip
             _add(convolution.weight, _gather(kernel_gradient.to(self._arithmetic.state)))
-            _add(convolution.bias, bias_gradient)
+            _add(_bias(convolution), bias_gradient)
             if convolution is not self.conv1:
                 gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
         gradient = gradient.contiguous().flatten(1)
         x = hidden_nD.to(compute)
-        return self._arithmetic.linear_backward(x, self.fc1.weight, self.fc1.bias, gradient).to(hidden_nD.dtype)
+        return self._arithmetic.linear_backward(x, self.fc1.weight, self.fc1.bias, gradient).to(
+            hidden_nD.dtype
+        )
 
     def _spread(self, convolution: nn.Conv2d) -> Tensor:
-        """The transposed 4x4 kernel `[in, out, 4, 4]` that equals doubling and a 3x3 kernel `[out, in, 3, 3]`."""
+        """The 4x4 kernel `[in, out, 4, 4]` that equals doubling and the 3x3 kernel `[out, in, 3, 3]`."""
 
         def make() -> Tensor:
             weight = convolution.weight.detach()
@@ -186,6 +190,11 @@ def _gather(kernel: Tensor) -> Tensor:
     return torch.einsum("ui,vj,couv->ocij", sums, sums, kernel)
 
 
+def _bias(convolution: nn.Conv2d) -> Tensor:
+    assert convolution.bias is not None
+    return convolution.bias
+
+
 def _kernel(convolution: nn.Conv2d, arithmetic: Arithmetic) -> Tensor:
     weight = convolution.weight
 
@@ -199,13 +208,12 @@ def _convolution_backward(
     convolution: nn.Conv2d, x: Tensor, gradient: Tensor, arithmetic: Arithmetic, *, needs_input: bool
 ) -> Tensor:
     """Adds the gradients of a 3x3 convolution's parameters to their sums and returns that of its input."""
-    assert convolution.bias is not None
     x_gradient, weight_gradient, bias_gradient = torch.ops.aten.convolution_backward(
-        gradient, x, _kernel(convolution, arithmetic), list(convolution.bias.shape),
+        gradient, x, _kernel(convolution, arithmetic), list(_bias(convolution).shape),
         (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (needs_input, True, True),
     )  # fmt: skip
     _add(convolution.weight, weight_gradient)
-    _add(convolution.bias, bias_gradient)
+    _add(_bias(convolution), bias_gradient)
     return x_gradient
 
 

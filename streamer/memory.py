@@ -144,4 +144,3 @@ def open_representations(lanes: Iterable[Lane]) -> set[int]:
             if state.prediction is not None:
                 rows.update(state.prediction.sources)
     return rows
-

@@ -18,7 +18,7 @@ class EndedEvent:
     end_s: float
     mean_signal: float | None
     boundary_signal: float | None
-    z_D: Tensor | None
+    representation: Tensor | None
 
 
 class EventRecorder:
@@ -43,7 +43,7 @@ class EventRecorder:
 
     def events(self) -> list[Event]:
         """All events that have ended, with their representations on the host."""
-        known = [event.z_D for event in self.ended if event.z_D is not None]
+        known = [event.representation for event in self.ended if event.representation is not None]
         rows = iter(torch.stack(known).to("cpu", torch.float32).numpy() if known else ())
         return [
             Event(
@@ -51,7 +51,7 @@ class EventRecorder:
                 event.end_s,
                 event.mean_signal,
                 event.boundary_signal,
-                None if event.z_D is None else next(rows).copy(),
+                None if event.representation is None else next(rows).copy(),
             )
             for event in self.ended
         ]

@@ -49,6 +49,14 @@ class RowTable:
         self.used.update(rows)
         return rows
 
+    def reserve(self, rows: Sequence[int]) -> None:
+        """Takes exactly these rows, of a table of which none are in use."""
+        assert not self.used, "rows are in use"
+        while self._capacity <= max(rows, default=-1):
+            self._grow()
+        self.used = set(rows)
+        self._free = [row for row in range(self._capacity) if row not in self.used]  # sorted: a heap
+
     def release(self, rows: Iterable[int]) -> None:
         """Gives rows back."""
         for row in rows:

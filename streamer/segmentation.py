@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+
+import numpy as np
 
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
@@ -74,16 +76,37 @@ def segment_recording(
         end_s=end_s,
         decoder=decoder,
     )
+    row: list[np.ndarray] = []
     with source:
         try:
             for snippet in source:
-                signals += model.observe(snippet)
-                if progress is not None:
-                    progress(model.lanes[0].index)
+                row.append(snippet)
+                if len(row) == model.schedule.encode_ahead:
+                    signals += _observe(row, model, uri, progress)
+                    row = []
         except TruncatedVideoError as error:
             warning = error.detail
-        except ConfigError as error:
-            raise ConfigError(f"{uri}: {error}") from error
+        signals += _observe(row, model, uri, progress)
         if model.lanes[0].index == 0:
             raise VideoError(uri, warning or "holds no snippet")
         return model.end_video(source.duration_s, video_id), signals, warning
+
+
+def _observe(
+    row: Sequence[np.ndarray], model: Streamer, uri: str, progress: Callable[[int], None] | None
+) -> list[Signal]:
+    """Lets the model's first lane observe snippets that have been decoded together."""
+    if not row:
+        return []
+    try:
+        model.offer(np.stack(row))
+    except ConfigError as error:
+        raise ConfigError(f"{uri}: {error}") from error
+    signals: list[Signal] = []
+    for _ in row:
+        signals += model.advance()[0]
+        if model.learner is not None:
+            model.barrier()
+        if progress is not None:
+            progress(model.lanes[0].index)
+    return signals

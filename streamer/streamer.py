@@ -11,8 +11,8 @@ from torch import Tensor
 
 from streamer.config import Precision, StreamerConfig
 from streamer.errors import ConfigError, StreamerError
-from streamer.hierarchy import Hierarchy
 from streamer.forward import DueLoss, Forward, Observation
+from streamer.hierarchy import Hierarchy
 from streamer.lane import Lane, Signal, Waiting
 from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
@@ -46,6 +46,12 @@ class Streamer:
 
     Attributes:
         lanes: the lanes, in order; `waiting` of each says how many snippets it could still observe.
+        levels: the parameters.
+        learner: gradient sums and the optimiser; None without training.
+        inputs: inputs of each level, over all lanes.
+        memory: vectors and frames of all lanes.
+        replay: the deferred backward pass.
+        due: losses of the last base step.
     """
 
     def __init__(
@@ -57,7 +63,7 @@ class Streamer:
         train: bool = True,
         device: torch.device | str = "cpu",
         precision: Precision = "float32",
-        schedule: Schedule = Schedule(),
+        schedule: Schedule | None = None,
         replicas: Replicas | None = None,
         initialize: Initializer | None = None,
     ) -> None:
@@ -68,12 +74,12 @@ class Streamer:
         self.inputs = Tally(config.max_levels)
         self.learner = Learner(self.levels, config.learning, total) if train else None
         self.lanes = [Lane(config, len(self.levels)) for _ in range(lanes)]
-        self.schedule = schedule
-        self._memory = Memory(self.levels.device, learning=train)
-        self._replay = Replay(self.levels, self._memory)
+        self.schedule = schedule or Schedule()
+        self.memory = Memory(self.levels.device, learning=train)
+        self.replay = Replay(self.levels, self.memory)
         grow = self.grow if train else None
-        self._forward = Forward(self.levels, self._memory, self.inputs, grow, config.evolve_every * total)
-        self._due: list[DueLoss] = []
+        self._forward = Forward(self.levels, self.memory, self.inputs, grow, config.evolve_every * total)
+        self.due: list[DueLoss] = []
 
     def observe(self, snippet: np.ndarray | Tensor) -> list[Signal]:
         """Takes the next snippet of the video and learns from it; for a model with one lane.
@@ -119,7 +125,7 @@ class Streamer:
         for lane in self.lanes:
             observation = observations.get(id(lane), Observation())
             signals.append(observation.signals)
-            self._due += observation.due
+            self.due += observation.due
             if self.learner is not None:
                 for loss in observation.due:
                     self.learner.losses.count(loss.level)
@@ -155,9 +161,7 @@ class Streamer:
             self.parameters_changed()
         return sums[3 * most :]
 
-    def end_video(
-        self, duration_s: float | None = None, video_id: str = "video", lane: int = 0
-    ) -> Hierarchy:
+    def end_video(self, duration_s: float | None = None, video_id: str = "video", lane: int = 0) -> Hierarchy:
         """Closes every level at the end of a lane's video; the lane's next snippet begins another.
 
         Args:
@@ -182,7 +186,7 @@ class Streamer:
             )
         watched.follow_growth(len(self.levels))
         for state in watched.states:
-            z_D = None if state.z_row is None else self._memory.vectors.read([state.z_row])[0]
+            z_D = None if state.z_row is None else self.memory.vectors.read([state.z_row])[0]
             state.recorder.end(duration_s, None, z_D)
         levels = watched.events()
         self.start_video(lane)
@@ -199,6 +203,12 @@ class Streamer:
         """Drops all that belongs to a lane's running video, snippets that wait included."""
         self.lanes[lane].start_video(len(self.levels))
 
+    @property
+    def idle(self) -> bool:
+        """Whether no video is running, no snippet waits, and no gradient is left to be computed."""
+        pending = self.due or self.replay.touched or (self.learner is not None and self.learner.waiting)
+        return not pending and all(lane.index == 0 and lane.waiting == 0 for lane in self.lanes)
+
     def settle(self) -> None:
         """Computes the gradients of all losses met so far, as is needed before parameters change."""
         self._learn()
@@ -213,7 +223,7 @@ class Streamer:
 
     def parameters_changed(self) -> None:
         """Drops what was computed with the parameters as they were; all losses must have been settled."""
-        assert not self._due
+        assert not self.due
         assert self.learner is None or not self.learner.waiting
         self.levels.parameters_changed()
         for lane in self.lanes:
@@ -229,7 +239,7 @@ class Streamer:
 
     def _learn(self) -> None:
         """Takes in the losses of the last base step, now that it is known how many levels exist after it."""
-        due, self._due = self._due, []
+        due, self.due = self.due, []
         if self.learner is not None:
             self.learner.accept(due)
 
@@ -237,14 +247,14 @@ class Streamer:
         """Sweeps when enough has come together for a large batch."""
         flush = self.schedule.flush_losses
         waiting = 0 if self.learner is None else len(self.learner.waiting)
-        if waiting >= flush or self._memory.taken >= VECTORS_PER_LOSS * max(flush, len(self.lanes)):
+        if waiting >= flush or self.memory.taken >= VECTORS_PER_LOSS * max(flush, len(self.lanes)):
             self._sweep()
 
     def _sweep(self, *, everything: bool = False) -> None:
         """Computes gradients that wait, and releases what is needed no more."""
         if self.learner is not None:
-            self._replay.run(self.learner.take_losses(), self.lanes, everything=everything)
-        self._memory.sweep(self.lanes, frames_predicted=self.config.modality == "frames")
+            self.replay.run(self.learner.take_losses(), self.lanes, everything=everything)
+        self.memory.sweep(self.lanes, frames_predicted=self.config.modality == "frames")
 
     def _encode_ahead(self) -> None:
         """Encodes the next snippet of every lane, with some of those behind it.
@@ -257,7 +267,7 @@ class Streamer:
         deep = self.schedule.encode_ahead
         if self.learner is not None:
             deep = min(deep, self.learner.base_steps_left)
-        columns = [[snippet for snippet in islice(lane.queue, deep)] for lane in self.lanes]
+        columns = [list(islice(lane.queue, deep)) for lane in self.lanes]
         in_turn = [s for row in zip_longest(*columns) for s in row if s is not None and s.row is None]
         most = self.schedule.encode_ahead
         for start in range(0, max(most, len(missing)), most):

@@ -5,7 +5,6 @@ The second layer computes only that row: nothing else depends on its other rows.
 
 from __future__ import annotations
 
-import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 

@@ -220,7 +220,7 @@ def test_other_things_than_files_are_refused(tmp_path):
 CHANGES = {
     "another format": lambda c: c.update(format="other"),
     "no format": lambda c: c.pop("format"),
-    "a later version": lambda c: c.update(version=2),
+    "a later version": lambda c: c.update(version=checkpoint.VERSION + 1),
     "no version": lambda c: c.pop("version"),
     "no parameters": lambda c: c.pop("parameters"),
     "a missing parameter": lambda c: c["parameters"].popitem(),

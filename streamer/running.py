@@ -1,0 +1,180 @@
+"""The state of videos in the middle, as tensors and plain values that a checkpoint can hold.
+
+A model that gets it back goes on as if it had never stopped, to the bit: windows, working sets, predictions,
+events so far, snippets that wait, and losses whose gradients have yet to be computed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from streamer.arithmetic import Arithmetic
+from streamer.forward import DueLoss
+from streamer.lane import Lane, LevelState, Prediction, Waiting
+from streamer.learner import Loss
+from streamer.memory import Made, Memory
+from streamer.recorder import EndedEvent, EventRecorder
+from streamer.rows import RowTable
+from streamer.tally import Tally
+
+if TYPE_CHECKING:
+    from streamer.streamer import Streamer
+
+State = dict[str, Any]
+
+
+def running_state(model: Streamer) -> State:
+    """What `restore_running` needs to go on."""
+    learner = model.learner
+    return {
+        "lanes": [_lane_state(lane) for lane in model.lanes],
+        "memory": _memory_state(model.memory),
+        "due": [asdict(loss) for loss in model.due],
+        "waiting": [] if learner is None else [asdict(loss) for loss in learner.waiting],
+        "touched": sorted(model.replay.touched),
+        "bounded": [table.bounded for table in model.levels.tables],
+        "inputs": _tally_state(model.inputs),
+        "losses": None if learner is None else _tally_state(learner.losses),
+    }
+
+
+def restore_running(model: Streamer, state: Mapping[str, Any]) -> None:
+    """Lets a model with the same parameters, levels and number of lanes go on from `running_state`.
+
+    Raises:
+        LookupError, ValueError, TypeError: the state is none of such a model.
+    """
+    for lane, lane_state in zip(model.lanes, state["lanes"], strict=True):
+        _restore_lane(lane, lane_state)
+    _restore_memory(model.memory, state["memory"], model.levels.arithmetic)
+    model.due = [_due(loss) for loss in state["due"]]
+    model.replay.touched = set(state["touched"])
+    for table, bounded in zip(model.levels.tables, state["bounded"], strict=True):
+        table.bounded = bounded
+    _restore_tally(model.inputs, state["inputs"])
+    if model.learner is not None:
+        model.learner.waiting = [
+            Loss(_due(loss["due"]), loss["weight"], tuple(loss["reach"])) for loss in state["waiting"]
+        ]
+        _restore_tally(model.learner.losses, state["losses"])
+
+
+def _due(loss: Mapping[str, Any]) -> DueLoss:
+    return DueLoss(loss["level"], _prediction(loss["prediction"]), loss["target"], loss["timescale"])
+
+
+def _prediction(state: Mapping[str, Any]) -> Prediction:
+    return Prediction(tuple(state["sources"]), state["row"])
+
+
+def _lane_state(lane: Lane) -> State:
+    return {
+        "index": lane.index,
+        "queue": [(snippet.data.clone(), snippet.row) for snippet in lane.queue],
+        "levels": [_level_state(state) for state in lane.states],
+    }
+
+
+def _restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
+    lane.start_video(len(state["levels"]))
+    lane.index = state["index"]
+    lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
+    for level, level_state in zip(lane.states, state["levels"], strict=True):
+        _restore_level(level, level_state)
+
+
+def _level_state(state: LevelState) -> State:
+    working_set, recorder = state.working_set, state.recorder
+    return {
+        "offered": working_set.offered,
+        "rows": list(working_set.rows),
+        "values": list(working_set.values),
+        "demarcation": state.demarcation.remembered(),
+        "z_row": state.z_row,
+        "prediction": None if state.prediction is None else asdict(state.prediction),
+        "last_input": state.last_input,
+        "event": (recorder.start_s, recorder.signal_sum, recorder.signal_count),
+        "ended": [
+            (
+                e.start_s,
+                e.end_s,
+                e.mean_signal,
+                e.boundary_signal,
+                None if e.representation is None else e.representation.clone(),
+            )
+            for e in recorder.ended
+        ],
+    }
+
+
+def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
+    level.working_set.offered = state["offered"]
+    level.working_set.rows = list(state["rows"])
+    level.working_set.values = list(state["values"])
+    level.demarcation.recall(list(state["demarcation"]))
+    level.z_row = state["z_row"]
+    level.prediction = None if state["prediction"] is None else _prediction(state["prediction"])
+    level.last_input = state["last_input"]
+    level.recorder = EventRecorder()
+    recorder = level.recorder
+    recorder.start_s, recorder.signal_sum, recorder.signal_count = state["event"]
+    recorder.ended = [EndedEvent(*event) for event in state["ended"]]
+
+
+def _memory_state(memory: Memory) -> State:
+    return {
+        "vectors": _table_state(memory.vectors),
+        "frames": _table_state(memory.frames),
+        "predictions": _table_state(memory.predictions),
+        "frame_of": dict(memory.frame_of),
+        "made": {row: (made.level, made.inputs) for row, made in memory.made.items()},
+        "taken": memory.taken,
+    }
+
+
+def _restore_memory(memory: Memory, state: Mapping[str, Any], arithmetic: Arithmetic) -> None:
+    compute = arithmetic.compute
+    _restore_table(memory.vectors, state["vectors"], arithmetic.state, arithmetic.state)
+    _restore_table(memory.frames, state["frames"], arithmetic.state, compute)
+    _restore_table(memory.predictions, state["predictions"], arithmetic.state, compute)
+    memory.frame_of = dict(state["frame_of"])
+    memory.made = {row: Made(level, tuple(inputs)) for row, (level, inputs) in state["made"].items()}
+    memory.taken = state["taken"]
+
+
+def _table_state(table: RowTable) -> State:
+    rows = sorted(table.used)
+    return {"rows": rows, "columns": table.columns(rows) if rows else []}
+
+
+def _restore_table(
+    table: RowTable, state: Mapping[str, Any], first: torch.dtype, others: torch.dtype
+) -> None:
+    """Fills an empty table.
+
+    Args:
+        table: the table.
+        state: of a table of the same kind.
+        first: floating-point type of the first column.
+        others: floating-point type of the other columns; places of maxima stay whole numbers.
+    """
+    rows = list(state["rows"])
+    table.reserve(rows)
+    columns = [column.to(table.device) for column in state["columns"]]
+    for place, column in enumerate(columns):
+        if column.is_floating_point():
+            columns[place] = column.to(others if place else first)
+    if rows:
+        table.write(rows, columns)
+
+
+def _tally_state(tally: Tally) -> State:
+    return {"total": list(tally.total), "since_barrier": list(tally.since_barrier)}
+
+
+def _restore_tally(tally: Tally, state: Mapping[str, Any]) -> None:
+    tally.total, tally.since_barrier = list(state["total"]), list(state["since_barrier"])
