@@ -112,6 +112,10 @@ class FrameDecoder(nn.Module):
         self.conv2 = nn.Conv2d(c3, c2, 3, padding=1)
         self.conv3 = nn.Conv2d(c2, c1, 3, padding=1)
         self.conv4 = nn.Conv2d(c1, 3, 3, padding=1)
+        # Which of the 3 weights along one direction add up to each of the 4.
+        meetings = torch.tensor([[0.0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]])
+        self.register_buffer("meetings", meetings, persistent=False)
+        self.meetings: Tensor
         self._arithmetic = arithmetic
 
     @property
@@ -157,7 +161,7 @@ class FrameDecoder(nn.Module):
                 gradient, x, self._spread(convolution), list(_bias(convolution).shape),
                 (2, 2), (1, 1), (1, 1), True, (0, 0), 1, (True, True, True),
             )  # fmt: skip
-            _add(convolution.weight, _gather(kernel_gradient.to(self._arithmetic.state)))
+            _add(convolution.weight, self._gather(kernel_gradient.to(self._arithmetic.state)))
             _add(_bias(convolution), bias_gradient)
             if convolution is not self.conv1:
                 gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
@@ -172,22 +176,14 @@ class FrameDecoder(nn.Module):
 
         def make() -> Tensor:
             weight = convolution.weight.detach()
-            sums = _meetings(weight)
-            kernel = torch.einsum("ui,vj,ocij->couv", sums, sums, weight)
+            kernel = torch.einsum("ui,vj,ocij->couv", self.meetings, self.meetings, weight)
             return kernel.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
 
         return self._arithmetic.derived("spread", convolution.weight, make)
 
-
-def _meetings(like: Tensor) -> Tensor:
-    """Which of the 3 weights along one direction add up to each of the 4: `[4, 3]` of zeros and ones."""
-    return torch.tensor([[0, 0, 1], [0, 1, 1], [1, 1, 0], [1, 0, 0]], dtype=like.dtype, device=like.device)
-
-
-def _gather(kernel: Tensor) -> Tensor:
-    """The gradient `[out, in, 3, 3]` of a kernel whose spread form has the gradient `[in, out, 4, 4]`."""
-    sums = _meetings(kernel)
-    return torch.einsum("ui,vj,couv->ocij", sums, sums, kernel)
+    def _gather(self, kernel: Tensor) -> Tensor:
+        """The gradient `[out, in, 3, 3]` of a kernel whose spread form has the gradient `[in, out, 4, 4]`."""
+        return torch.einsum("ui,vj,couv->ocij", self.meetings, self.meetings, kernel)
 
 
 def _bias(convolution: nn.Conv2d) -> Tensor:

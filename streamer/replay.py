@@ -8,7 +8,7 @@ losses that share a representation or a frame meet in its row, so that each is p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -18,6 +18,7 @@ from streamer.lane import Lane
 from streamer.learner import Loss
 from streamer.levels import Levels
 from streamer.memory import Memory, open_representations
+from streamer.rows import to_device
 
 T = TypeVar("T")
 FRAMES = 64  # predicted frames, or frames, in one backward pass
@@ -73,7 +74,7 @@ class Replay:
         assert z_nLD.grad is not None
         most = z_nLD.shape[1]
         reach_nL = [(*loss.reach, *[0.0] * (most - len(loss.reach))) for loss in losses]
-        gradients = z_nLD.grad * z_nLD.new_tensor(reach_nL)[..., None]
+        gradients = z_nLD.grad * self._values(reach_nL)[..., None]
         rows = [row for known in sources for row in (*known, *[known[0]] * (most - len(known)))]
         self._memory.add_gradients(rows, gradients.flatten(0, 1))
         self.touched.update(rows)
@@ -82,7 +83,7 @@ class Replay:
         """Gradients of a level's weighted losses with respect to what its p put out before any decoder."""
         memory, decoder = self._memory, self._levels[level].p.decoder
         kind = self._levels.config.distance_of(level)
-        weights_n = hidden_nD.new_tensor([loss.weight for loss in losses])
+        weights_n = self._values([loss.weight for loss in losses])
         targets = [loss.due.target for loss in losses]
         if decoder is None:
             return distance.loss_gradients(kind, hidden_nD, memory.vectors.read(targets), weights_n)
@@ -90,6 +91,10 @@ class Replay:
         predicted, *activations = memory.predictions.columns([loss.due.prediction.row for loss in losses])
         gradients = distance.loss_gradients(kind, predicted, frames, weights_n)
         return decoder.add_gradients(hidden_nD, activations, gradients)
+
+    def _values(self, values: Sequence[Any]) -> Tensor:
+        """Numbers of the host on the model's device."""
+        return to_device(torch.tensor(values, dtype=self._levels.arithmetic.state), self._levels.device)
 
     def _representations(self, level: int, rows: Sequence[int]) -> None:
         """Backward passes of a level's f, those of similar lengths together."""

@@ -15,10 +15,16 @@ from torch import Tensor
 FIRST_CAPACITY = 64
 
 
+def to_device(values: Tensor, device: torch.device) -> Tensor:
+    """A tensor of the host, sent to the device without waiting for it."""
+    if device.type == "cuda" and values.device.type == "cpu":
+        values = values.pin_memory()
+    return values.to(device, non_blocking=True)
+
+
 def to_index(rows: Sequence[int], device: torch.device) -> Tensor:
-    """Row numbers as an index tensor, sent to the device without waiting for it."""
-    index = torch.tensor(rows, dtype=torch.int64)
-    return index.pin_memory().to(device, non_blocking=True) if device.type == "cuda" else index
+    """Row numbers as an index tensor on the device."""
+    return to_device(torch.tensor(rows, dtype=torch.int64), device)
 
 
 class RowTable:

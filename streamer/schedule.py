@@ -18,7 +18,7 @@ class Schedule:
             have been offered.
     """
 
-    flush_losses: int = 96
+    flush_losses: int = 64
     encode_ahead: int = 16
 
     def __post_init__(self) -> None:

@@ -20,6 +20,7 @@ from streamer.memory import Memory
 from streamer.modules import Level
 from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
+from streamer.rows import to_device
 from streamer.schedule import Schedule
 from streamer.tally import Tally
 
@@ -291,6 +292,4 @@ class Streamer:
                 f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape[1:])}: change the "
                 "input, or model.modality, model.feature_dim or model.frame_size"
             )
-        if self.levels.device.type == "cuda" and x.device.type == "cpu":
-            x = x.pin_memory()
-        return x.to(self.levels.device, non_blocking=True)
+        return to_device(x, self.levels.device)
