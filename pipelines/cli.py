@@ -15,6 +15,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
 from streamer.config import nearest, require
@@ -26,6 +27,7 @@ CONFIGS: dict[str, type] = {
     "segment": SegmentConfig,
     "evaluate": EvaluateConfig,
     "doctor": DoctorConfig,
+    "bench": BenchConfig,
 }
 POSITIONAL = {"inputs": "+", "run": None}
 WRONG_USAGE = 2
@@ -178,6 +180,10 @@ def run(command: str, config: Any, console: Console) -> int:
         from pipelines.demo.command import demo
 
         return demo(config, console)
+    if command == "bench":
+        from pipelines.bench import bench
+
+        return bench(config, console)
     from pipelines.doctor import doctor
 
     return doctor(config, console)

@@ -90,6 +90,7 @@ class SegmentConfig:
         truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
             default truth.csv in an input folder, where there is one.
         device: where the model computes.
+        precision: numbers that the model computes with; by default those that it learned with.
         decoder: library that decodes video.
         signals: store every level's signal beside the hierarchies.
         max_failed: exit with 1 when more videos failed.
@@ -102,6 +103,7 @@ class SegmentConfig:
     model: str
     truth: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
+    precision: Precision | None = None
     decoder: Decoder = "pyav"
     signals: bool = True
     max_failed: int = 0

@@ -21,6 +21,7 @@ from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
 from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
 from streamer import checkpoint
+from streamer.config import Precision
 from streamer.errors import CheckpointError, VideoError
 from streamer.release import is_release_checkpoint, load_release_checkpoint
 from streamer.segmentation import segment_recording
@@ -39,7 +40,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
     folder = RunFolder(config.out)
     folder.check_free()
     path = checkpoint_of(config.model)
-    model = load_model(path, config.device)
+    model = load_model(path, config.device, config.precision)
     inputs = prepare_inputs(config.inputs, config.truth, model.config.snippet_size, console)
     if fit_model(model.config, inputs) != model.config:
         raise CheckpointError(
@@ -70,7 +71,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
     )
 
 
-def load_model(path: Path, device: str) -> Streamer:
+def load_model(path: Path, device: str, precision: Precision | None = None) -> Streamer:
     """Reads a checkpoint of this project or of the published release.
 
     Raises:
@@ -78,8 +79,8 @@ def load_model(path: Path, device: str) -> Streamer:
     """
     chosen = ("cuda" if torch.cuda.is_available() else "cpu") if device == "auto" else device
     if is_release_checkpoint(path):
-        return load_release_checkpoint(path, device=chosen)
-    return checkpoint.load(path, device=chosen)
+        return load_release_checkpoint(path, device=chosen, precision=precision or "float32")
+    return checkpoint.load(path, device=chosen, precision=precision)
 
 
 def _segment_all(

@@ -12,9 +12,10 @@ import torch
 from torch import Tensor
 
 from streamer.checkpoint import load_content
-from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig, require
+from streamer.config import DemarcationConfig, LearningConfig, Precision, StreamerConfig, require
 from streamer.errors import CheckpointError, ConfigError
 from streamer.hierarchy import Hierarchy
+from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 
 _KEYS = {"model_args", "model_snippet_size", "num_layers", "weights"}
@@ -101,7 +102,13 @@ def is_release_checkpoint(path: str | Path) -> bool:
 
 
 def load_release_checkpoint(
-    path: str | Path, *, train: bool = False, device: torch.device | str = "cpu"
+    path: str | Path,
+    *,
+    train: bool = False,
+    lanes: int = 1,
+    device: torch.device | str = "cpu",
+    precision: Precision = "float32",
+    schedule: Schedule | None = None,
 ) -> Streamer:
     """Reads a checkpoint of the published release.
 
@@ -110,14 +117,24 @@ def load_release_checkpoint(
     Args:
         path: a file that the release wrote with `torch.save`; it is read with `weights_only`.
         train: whether the model goes on learning.
+        lanes: videos that the model watches at the same time.
         device: where the model computes.
+        precision: as for `Streamer`.
+        schedule: as for `Streamer`.
 
     Raises:
         CheckpointError: the file cannot be read, or is no checkpoint of the release.
     """
     content = _read(path)
     weights: dict[str, Tensor] = content["weights"]
-    model = Streamer(_config(path, content), train=train, device=device)
+    model = Streamer(
+        _config(path, content),
+        lanes=lanes,
+        train=train,
+        device=device,
+        precision=precision,
+        schedule=schedule,
+    )
     expected = {
         release_name(index, name): parameter
         for index, level in enumerate(model.levels)
@@ -137,6 +154,7 @@ def load_release_checkpoint(
                     f"{list(parameter.shape)}: is this a checkpoint of the STREAMER release?"
                 )
             parameter.copy_(weights[name])
+    model.levels.parameters_changed()
     return model
 
 
