@@ -9,16 +9,17 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import barrier, decoding, memory, model, report
+from benchmarks import barrier, decoding, engine, memory, report
 from streamer.errors import StreamerError
 
 TITLES = {
-    "model": "Model: one thread, all levels from the start",
+    "engine": "Engine",
     "decoding": f"Decoding: {decoding.FRAME_SIZE} pixels squared, every {decoding.SNIPPET_S} s",
     "barrier": f"Barriers: {barrier.WORKERS} workers of the small model, gloo on the loopback",
     "memory": "Memory of a worker: the small model learns on one recording",
 }
-FILE_COLUMNS = 120  # width of tables where there is no terminal
+REPETITIONS = 5
+FILE_COLUMNS = 160  # width of tables where there is no terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,22 +28,17 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 where something cannot be measured here.
     """
-    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(TITLES)}; by default all")
-    parser.add_argument("--json", type=Path, help="file for all numbers, repetitions included")
-    parser.add_argument("--video", type=Path, help="a video on which to measure the decoders too")
-    parser.add_argument("--repetitions", type=int, default=5, help="of which medians are taken (default 5)")
+    parser = _parser()
     options = parser.parse_args(arguments)
     if unknown := set(options.parts) - set(TITLES):
         parser.error(f"{', '.join(sorted(unknown))}: no such part; take some of {', '.join(TITLES)}")
-    if options.repetitions < 1:
+    if options.repetitions is not None and options.repetitions < 1:
         parser.error(f"--repetitions must be at least 1, not {options.repetitions}")
     console = Console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
     results: dict[str, Any] = {"machine": report.machine()}
     try:
         for part in options.parts or TITLES:
-            results[part] = _run(part, options.repetitions, options.video)
-            report.show(TITLES[part], results[part], console)
+            results[part] = _run(part, options, console)
         if options.json is not None:
             report.write(options.json, results)
     except (StreamerError, OSError) as error:
@@ -51,12 +47,52 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _run(part: str, repetitions: int, video: Path | None) -> list[dict[str, Any]]:
-    if part == "model":
-        return model.run(repetitions)
+def _parser() -> argparse.ArgumentParser:
+    of_engine = engine.Options()
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("parts", nargs="*", metavar="PART", help=f"of {', '.join(TITLES)}; by default all")
+    parser.add_argument("--json", type=Path, help="file for all numbers, repetitions included")
+    parser.add_argument("--video", type=Path, help="a video on which to measure engine and decoders too")
+    parser.add_argument(
+        "--repetitions",
+        type=int,
+        help=f"of which medians are taken (default {of_engine.repetitions} of the engine, {REPETITIONS} else)",
+    )
+    group = parser.add_argument_group("engine")
+    group.add_argument("--models", nargs="+", choices=of_engine.models, default=of_engine.models)
+    group.add_argument("--lanes", nargs="+", type=int, default=of_engine.lanes, metavar="N")
+    group.add_argument("--bf16_lanes", nargs="*", type=int, default=of_engine.bf16_lanes, metavar="N")
+    group.add_argument("--threads", type=int, help="that models compute with (default: one per core)")
+    group.add_argument("--device", choices=("cpu", "cuda"), default=of_engine.device)
+    group.add_argument("--quick", action="store_true", help="only try whether everything runs")
+    group.add_argument("--profile", action="store_true", help="also show where the time goes")
+    return parser
+
+
+def _run(part: str, options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+    if part == "engine":
+        return engine.run(_engine_options(options), lambda title, rows: report.show(title, rows, console))
+    repetitions = options.repetitions or REPETITIONS
     if part == "decoding":
-        return decoding.run(video, repetitions)
-    return barrier.run(repetitions) if part == "barrier" else memory.run()
+        results = decoding.run(options.video, repetitions)
+    else:
+        results = barrier.run(repetitions) if part == "barrier" else memory.run()
+    report.show(TITLES[part], results, console)
+    return results
+
+
+def _engine_options(options: argparse.Namespace) -> engine.Options:
+    return engine.Options(
+        models=tuple(options.models),
+        video=options.video,
+        lanes=tuple(options.lanes),
+        bf16_lanes=tuple(options.bf16_lanes),
+        repetitions=options.repetitions or engine.Options.repetitions,
+        threads=options.threads,
+        quick=options.quick,
+        profile=options.profile,
+        device=options.device,
+    )
 
 
 if __name__ == "__main__":

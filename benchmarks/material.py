@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import islice
 from pathlib import Path
 
 import av
@@ -11,6 +12,10 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from streamer.config import StreamerConfig
+from streamer.sources import open_source
+
+SCENE_SNIPPETS = 12
 GRAINS = (2, 8, 32)  # pixels per spot of each layer of a texture
 TRAVEL = 32  # pixels over which the camera moves within a scene
 
@@ -54,6 +59,25 @@ def vectors(count: int, dim: int, *, scene_rows: int, seed: int = 0) -> np.ndarr
     centres = rng.standard_normal((count // scene_rows + 1, dim))
     rows = np.repeat(centres, scene_rows, axis=0)[:count] + 0.3 * rng.standard_normal((count, dim))
     return rows.astype(np.float32)
+
+
+def snippets(config: StreamerConfig, count: int) -> np.ndarray:
+    """Snippets that a model takes, `[count, ...]`: generated frames or vectors."""
+    if config.modality == "vectors":
+        return vectors(count, config.feature_dim, scene_rows=SCENE_SNIPPETS)
+    size = config.frame_size
+    return np.stack(list(scenes(count, size, size, scene_frames=SCENE_SNIPPETS)))
+
+
+def decoded(video: Path, config: StreamerConfig, most: int) -> np.ndarray:
+    """The first snippets of a video as a model takes them, `[n, H, H, 3]`.
+
+    Raises:
+        VideoError: it cannot be read.
+    """
+    source = open_source(str(video), snippet_size=config.snippet_size, frame_size=config.frame_size)
+    with source:
+        return np.stack(list(islice(source, most)))
 
 
 def _texture(rng: np.random.Generator, height: int, width: int) -> np.ndarray:

@@ -19,7 +19,7 @@ from benchmarks.material import encode, vectors
 from pipelines.catalog import build_catalog
 from pipelines.config import laptop_model
 from pipelines.run_folder import RunFolder
-from pipelines.snippets import Snippet, SnippetFormat, VideoEnd, read_rows, snippet_rows
+from pipelines.snippets import SnippetBlock, SnippetFormat, VideoEnd, read_rows, snippet_rows
 from pipelines.store import HierarchyStore
 from pipelines.synchronization import SummedGradients
 from pipelines.training import TrainingLoop, WorkerReport
@@ -84,7 +84,7 @@ def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
         store = WeighingStore(RunFolder(folder))
         stream = _sampled(read_rows(snippet_rows(entry, form), form), every, samples)
-        loop = TrainingLoop(model, SummedGradients(model), stream, store, sync_every=1, report=_ignore)
+        loop = TrainingLoop(model, SummedGradients(model), [stream], store, sync_every=1, report=_ignore)
         last = loop.run()
     own = [sample.anonymous_mib for sample in samples]
     return {
@@ -138,11 +138,11 @@ def _array(path: Path, minutes: float, config: StreamerConfig) -> Path:
 
 
 def _sampled(
-    stream: Iterator[Snippet | VideoEnd], every: int, samples: list[Resident]
-) -> Iterator[Snippet | VideoEnd]:
-    """Passes a stream on and looks at the memory now and then, the last time at its end."""
+    stream: Iterator[SnippetBlock | VideoEnd], every: int, samples: list[Resident]
+) -> Iterator[SnippetBlock | VideoEnd]:
+    """Passes a stream on and looks at the memory every so many snippets, the last time at its end."""
     for item in stream:
-        if isinstance(item, VideoEnd) or (item.index > 0 and item.index % every == 0):
+        if isinstance(item, VideoEnd) or item.index // every > len(samples):
             samples.append(resident())
         yield item
 

@@ -1,14 +1,14 @@
 """Rows of snippets: what the decoding stage makes of one video, and what the model reads from it.
 
 A row holds up to `ROW_SNIPPETS` snippets as raw bytes, with the video's id and the index of the first. The
-last row of a video holds none and says how it ended. Rows never mix videos. When no row has left for
-`ROW_SECONDS`, one leaves with the next snippet, so that slow decoders stream too.
+last row of a video holds none and says how it ended. Rows never mix videos. They are cut by number alone,
+never by the clock: the model computes on several snippets of a row at once, and the last bits of its numbers
+depend on how many.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -20,7 +20,6 @@ from streamer.errors import TruncatedVideoError, VideoError
 from streamer.sources import Decoder, SnippetSource, open_source
 
 ROW_SNIPPETS = 16
-ROW_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
@@ -92,28 +91,24 @@ class SnippetBlock:
     data: np.ndarray
 
 
-def snippet_rows(
-    entry: CatalogEntry, form: SnippetFormat, clock: Callable[[], float] = time.monotonic
-) -> Iterator[dict[str, Any]]:
+def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str, Any]]:
     """Decodes one video into rows; a damaged video ends in a row that says so, never in an exception.
 
     Args:
         entry: the video.
         form: how its snippets are cut and laid out.
-        clock: seconds, of any origin.
     """
     delivered, duration_s, reason, failed = 0, 0.0, None, False
     batch: list[np.ndarray] = []
-    last_row = clock()
     try:
         with _open(entry, form) as source:
             try:
                 for snippet in source:
                     batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
-                    if len(batch) == ROW_SNIPPETS or clock() - last_row > ROW_SECONDS:
+                    if len(batch) == ROW_SNIPPETS:
                         yield _row(entry.video_id, delivered, batch)
                         delivered += len(batch)
-                        batch, last_row = [], clock()
+                        batch = []
             except TruncatedVideoError as error:
                 reason = error.detail
             duration_s = source.duration_s

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -25,23 +26,53 @@ T = TypeVar("T")
 
 DECODE_CPUS = 0.5
 BYTES_AHEAD = 32 * 2**20  # per worker; Ray Data keeps to this to within a few rows per lane
-PAUSE_SECONDS = 0.02  # a row is that much later; it holds seconds of video
+REST_SECONDS = 0.1  # between two rounds of an executor whose rows nobody waits for
+PAUSE_SECONDS = 0.01  # else; a row is that much later, and holds seconds of video
 ROWS_AHEAD = 64  # narrow vectors would otherwise fill those bytes with hours of stream
 
 
-class Pause:
+class Demand:
+    """Whether somebody waits for a row; called by Ray Data, it makes the callback that heeds this.
+
+    Attributes:
+        waiting: is set while somebody waits.
+    """
+
+    def __init__(self) -> None:
+        self.waiting = threading.Event()
+
+    def __call__(self) -> Rest:
+        """Makes the callback."""
+        return Rest(self.waiting)
+
+    def __deepcopy__(self, memo: object) -> Demand:
+        return self
+
+    def __reduce__(self) -> Any:
+        return Demand, ()  # travels with Ray Data's settings to the decoder, where nobody asks it
+
+
+class Rest:
     """Lets Ray Data's executor, a thread of the training process, rest between two rounds.
 
-    While decoded rows wait because the decoder is as far ahead as it may be, the executor goes round without
-    end, and takes half of the interpreter's time from the model.
+    While decoded rows wait because the decoder is as far ahead as it may be, the executor would go round
+    without end and take half of the interpreter's time from the model; the more so with many lanes, each of
+    which has an executor. It goes on soon when somebody waits for a row.
+
+    Args:
+        waiting: is set while somebody waits.
     """
+
+    def __init__(self, waiting: threading.Event) -> None:
+        self._waiting = waiting
 
     def before_execution_starts(self, executor: Any) -> None:
         """Nothing to do."""
 
     def on_execution_step(self, executor: Any) -> None:
         """Called by Ray Data after every round."""
-        time.sleep(PAUSE_SECONDS)
+        if self._waiting.wait(REST_SECONDS):
+            time.sleep(PAUSE_SECONDS)  # many executors that never rest stand in each other's way
 
     def after_execution_succeeds(self, executor: Any) -> None:
         """Nothing to do."""
@@ -80,7 +111,8 @@ def ray_rows(
             cpu=1, object_store_memory=min(bytes_ahead, ROWS_AHEAD * _row_bytes(form))
         ),
     )
-    callbacks: list[Any] = [Pause]  # has a callback's methods; Ray Data's base class is internal
+    demand = Demand()
+    callbacks: list[Any] = [demand]  # has a callback's methods; Ray Data's base class is internal
     dataset.context.custom_execution_callback_classes = callbacks
     # Without prefetching, which would hold every row back until the next one has come.
     blocks: Any = dataset.iterator().iter_batches(
@@ -88,8 +120,21 @@ def ray_rows(
         batch_format="pyarrow",
         prefetch_batches=0,
     )
-    for block in blocks:
-        yield from block.to_pylist()
+    yield from _take(iter(blocks), demand.waiting)
+
+
+def _take(blocks: Iterator[Any], waiting: threading.Event) -> Iterator[dict[str, Any]]:
+    """Yields the rows of all blocks, and tells when it waits for one."""
+    try:
+        while True:
+            waiting.set()
+            block = next(blocks, None)
+            if block is None:
+                return
+            waiting.clear()
+            yield from block.to_pylist()
+    finally:
+        waiting.set()  # an executor that rests would end later
 
 
 def _row_bytes(form: SnippetFormat) -> int:

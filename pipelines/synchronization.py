@@ -108,6 +108,7 @@ class AveragedParameters:
 
     def _adopt(self, num_levels: int, weight: float) -> None:
         """Replaces all parameters by the sum over workers of `weight` times theirs."""
+        self._model.settle()
         while len(self._model.levels) < num_levels:
             self._model.grow()
         with torch.no_grad():

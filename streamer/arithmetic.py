@@ -17,6 +17,7 @@ from streamer.config import Precision
 
 STATE_TYPES = {"float32": torch.float32, "bf16": torch.float32, "float64": torch.float64}
 EVERY = slice(None)
+LARGE = 2**20  # multiplications above which oneDNN is worth its start
 PIECE = 1024  # rows or columns of a gradient that are computed at once
 COMPUTE_TYPES = {"float32": torch.float32, "bf16": torch.bfloat16, "float64": torch.float64}
 
@@ -125,7 +126,7 @@ def product(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
         weight: `[out, in]`, with its numbers in order, or `[in, out]` in order and transposed.
         bias: `[out]`.
     """
-    if _onednn_is_faster(x):
+    if _onednn_is_faster(x, len(x) * weight.numel()):
         return torch.ops.mkldnn._linear_pointwise(x, weight, bias, "none", [], "")
     return F.linear(x, weight, bias)
 
@@ -138,7 +139,7 @@ def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
         left: `[n, out]`.
         right: `[n, in]`.
     """
-    if left.dtype == total.dtype and not _onednn_is_faster(left):
+    if left.dtype == total.dtype and not _onednn_is_faster(left, len(left) * total.numel()):
         total.addmm_(left.t(), right)
         return
     # Piece by piece, so that products are still in the cache when they are added.
@@ -154,6 +155,7 @@ def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
         total[:, piece] += product(left_t, right[:, piece].t().contiguous(), None)
 
 
-def _onednn_is_faster(x: Tensor) -> bool:
-    """Whether to leave torch's own choice of library, which for float32 on the CPU may be half as fast."""
-    return x.device.type == "cpu" and x.dtype == torch.float32 and torch.backends.mkldnn.is_available()
+def _onednn_is_faster(x: Tensor, multiplications: int) -> bool:
+    """Whether to leave torch's own choice of library, which may be half as fast for large float32 products."""
+    large_floats = x.dtype == torch.float32 and multiplications >= LARGE
+    return large_floats and x.device.type == "cpu" and torch.backends.mkldnn.is_available()

@@ -12,6 +12,7 @@ import pytest
 
 from pipelines.cli import main
 from pipelines.run_folder import RunFolder
+from pipelines.session import ray_session
 from tests.streamer.video.clips import constant_rate, encode
 
 SECONDS = {"a": 6, "b": 10, "c": 8, "d": 7}
@@ -36,6 +37,17 @@ class Finished:
 
 
 Train = Callable[..., Finished]
+
+
+@pytest.fixture(scope="session")
+def ray_cluster() -> Iterator[str]:
+    """The one Ray session of all tests, on this machine; gives its address. Commands use it as it is."""
+    with pytest.MonkeyPatch.context() as environment:
+        environment.delenv("RAY_ADDRESS", raising=False)
+        with ray_session(workers=4, decode_cpus=0.5):
+            import ray
+
+            yield ray.get_runtime_context().gcs_address
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 import pipelines.snippets
 from pipelines.catalog import CatalogEntry
 from pipelines.snippets import (
-    ROW_SECONDS,
     ROW_SNIPPETS,
     SnippetBlock,
     SnippetFormat,
@@ -47,13 +46,12 @@ def vector_entry(path: Path, values: np.ndarray, **changes) -> CatalogEntry:
 
 
 class Scripted:
-    """A source that delivers vectors, then raises; every snippet takes `seconds` of the clock."""
+    """A source that delivers vectors, then raises."""
 
-    def __init__(self, snippets=0, error: Exception | None = None, seconds=0.0) -> None:
+    def __init__(self, snippets=0, error: Exception | None = None) -> None:
         self.duration_s = snippets * 0.5
-        self.now = 0.0
         self.closed = False
-        self._snippets, self._error, self._seconds = snippets, error, seconds
+        self._snippets, self._error = snippets, error
 
     def __enter__(self):
         return self
@@ -63,7 +61,6 @@ class Scripted:
 
     def __iter__(self):
         for index in range(self._snippets):
-            self.now += self._seconds
             yield np.full(8, index, np.float64)
         if self._error is not None:
             raise self._error
@@ -72,7 +69,7 @@ class Scripted:
 def scripted_rows(monkeypatch, source: Scripted):
     monkeypatch.setattr(pipelines.snippets, "open_source", lambda *_, **__: source)
     entry = CatalogEntry("v", "/data/v.mp4", "video")
-    rows = list(snippet_rows(entry, VECTORS, clock=lambda: source.now))
+    rows = list(snippet_rows(entry, VECTORS))
     assert source.closed
     return rows
 
@@ -86,7 +83,7 @@ def test_format_follows_the_model():
 @pytest.mark.parametrize("count", [1, ROW_SNIPPETS - 1, ROW_SNIPPETS, ROW_SNIPPETS + 1, 5 * ROW_SNIPPETS])
 def test_vectors_survive_the_way(tmp_path, count):
     values = np.random.default_rng(count).standard_normal((count, 8)).astype(np.float32)
-    rows = list(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS, clock=lambda: 0.0))
+    rows = list(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS))
     snippets, end = read_video(rows, VECTORS)
     np.testing.assert_array_equal(snippets, values)
     assert end == VideoEnd("v", count, count * 0.5, "done", None)
@@ -123,9 +120,7 @@ def test_file_that_cannot_be_opened(tmp_path):
 def test_file_that_breaks_in_the_middle(tmp_path):
     values = np.zeros((20, 8))
     values[18] = np.nan
-    snippets, end = read_video(
-        snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS, clock=lambda: 0.0), VECTORS
-    )
+    snippets, end = read_video(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS), VECTORS)
     assert len(snippets) == 18
     assert (end.snippets, end.duration_s, end.status) == (18, 9.0, "failed")
     assert end.reason is not None
@@ -164,15 +159,6 @@ def test_a_fault_of_the_software_is_not_taken_for_a_damaged_file(monkeypatch):
         scripted_rows(monkeypatch, Scripted(3, ZeroDivisionError()))
 
 
-@pytest.mark.parametrize(
-    ("seconds", "most"), [(2 * ROW_SECONDS, 1), (0.4 * ROW_SECONDS, 3), (0.0, ROW_SNIPPETS)]
-)
-def test_rows_do_not_wait_for_slow_decoders(monkeypatch, seconds, most):
-    rows = scripted_rows(monkeypatch, Scripted(40, seconds=seconds))
-    assert {row["count"] for row in rows[:-2]} == {most}
-    assert read_video(rows, VECTORS)[0][:, 0].tolist() == list(range(40))
-
-
 def made_rows(lengths) -> list[dict]:
     """Rows of several videos of up to three rows each, as the decoder makes them."""
     rows = []
@@ -181,7 +167,7 @@ def made_rows(lengths) -> list[dict]:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(pipelines.snippets, "open_source", lambda *_, source=source, **__: source)
             entry = CatalogEntry(f"video{number}", "/data/v.mp4", "video")
-            rows += snippet_rows(entry, VECTORS, clock=lambda: 0.0)
+            rows += snippet_rows(entry, VECTORS)
     return rows
 
 
@@ -205,7 +191,11 @@ def test_videos_follow_each_other(counts):
 
 def test_blocks_stay_valid_when_their_row_is_gone():
     rows = made_rows([2 * ROW_SNIPPETS])
-    held = [item.data for item in read_rows((dict(row) for row in rows), VECTORS) if isinstance(item, SnippetBlock)]
+    held = [
+        item.data
+        for item in read_rows((dict(row) for row in rows), VECTORS)
+        if isinstance(item, SnippetBlock)
+    ]
     expected = np.arange(2 * ROW_SNIPPETS)
     del rows
     gc.collect()

@@ -5,6 +5,8 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from queue import Queue
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 import pipelines.streams
 from pipelines.catalog import CatalogEntry
 from pipelines.snippets import ROW_SNIPPETS, SnippetBlock, SnippetFormat, VideoEnd, read_rows
-from pipelines.streams import BYTES_AHEAD, Pause, fetch_ahead, ray_rows
+from pipelines.streams import BYTES_AHEAD, REST_SECONDS, Rest, fetch_ahead, ray_rows
 from streamer.sources import open_source
 from tests.pipelines.conftest import SECONDS
 from tests.pipelines.processes import DEADLINE_S, await_true
@@ -21,8 +23,10 @@ from tests.streamer.video.clips import constant_rate, encode, number_in
 pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 
 FRAMES = SnippetFormat("frames", 0.5, 48, 16, "pyav")
+WIDE = SnippetFormat("frames", 0.5, 256, 16, "pyav")
 VECTORS = SnippetFormat("vectors", 0.5, 16, 16, "pyav")
 MOST_BYTES, MOST_ROWS = 64 * 2**20, 100  # that may wait for the model, whichever is less
+FEW_ROWS = 6  # that may wait where less than one is allowed for
 WIDE_ROW = ROW_SNIPPETS * 256 * 256 * 3
 
 Row = dict[str, Any]
@@ -112,28 +116,52 @@ def test_a_row_arrives_before_the_next_is_decoded(decode_with, tmp_path):
 
 def test_the_executor_rests_between_rounds(decode_with, monkeypatch, tmp_path):
     rounds = []
-    rest = Pause.on_execution_step
+    rest = Rest.on_execution_step
 
-    def noted(self: Pause, executor: Any) -> None:
+    def noted(self: Rest, executor: Any) -> None:
         rounds.append(threading.current_thread())
         rest(self, executor)
 
-    monkeypatch.setattr(Pause, "on_execution_step", noted)
+    monkeypatch.setattr(Rest, "on_execution_step", noted)
     decode_with(lambda entry, form: (raw_row(entry, number, b"x") for number in range(3)))
     assert len(list(ray_rows([video(tmp_path / "v")], FRAMES))) == 3
     assert len(rounds) > 0
     assert threading.current_thread() not in rounds, "the consumer must not wait for it"
 
 
+def test_the_executor_goes_on_when_a_row_is_waited_for(decode_with, monkeypatch, tmp_path):
+    """However long it may rest, every row and the end arrive."""
+    monkeypatch.setattr(pipelines.streams, "REST_SECONDS", 10 * DEADLINE_S)
+    decode_with(lambda entry, form: (raw_row(entry, number, b"x") for number in range(30)))
+    found: Queue[list[Row]] = Queue()
+    # A thread that must not be waited for where this fails.
+    Thread(target=lambda: found.put(list(ray_rows([video(tmp_path / "v")], FRAMES))), daemon=True).start()
+    assert [row["index"] for row in found.get(timeout=DEADLINE_S)] == list(range(30))
+
+
+def test_the_executor_rests_while_nobody_waits():
+    asked: list[float | None] = []
+
+    class Unset(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            asked.append(timeout)
+            return False
+
+    Rest(Unset()).on_execution_step(None)
+    assert asked == [REST_SECONDS]
+
+
 @pytest.mark.parametrize(
-    ("form", "row_bytes", "most"),
+    ("form", "row_bytes", "bytes_ahead", "most"),
     [
-        (SnippetFormat("frames", 0.5, 256, 16, "pyav"), WIDE_ROW, MOST_BYTES // WIDE_ROW),
-        (VECTORS, ROW_SNIPPETS * 16 * 4, MOST_ROWS),
+        (WIDE, WIDE_ROW, BYTES_AHEAD, MOST_BYTES // WIDE_ROW),
+        (WIDE, WIDE_ROW, BYTES_AHEAD // 16, FEW_ROWS),
+        (VECTORS, ROW_SNIPPETS * 16 * 4, BYTES_AHEAD, MOST_ROWS),
     ],
-    ids=["wide rows", "narrow rows"],
+    ids=["wide rows", "wide rows of one of many lanes", "narrow rows"],
 )
-def test_decoding_runs_ahead_by_a_bounded_amount(decode_with, tmp_path, form, row_bytes, most):
+def test_decoding_runs_ahead_by_a_bounded_amount(decode_with, tmp_path, form, row_bytes, bytes_ahead, most):
+    """Who took the first row does not ask for more, like a worker that waits at a barrier."""
     log, rows = tmp_path / "log", 160
 
     def endless(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
@@ -143,10 +171,10 @@ def test_decoding_runs_ahead_by_a_bounded_amount(decode_with, tmp_path, form, ro
             yield raw_row(entry, number, bytes(row_bytes))
 
     decode_with(endless)
-    stream = ray_rows([video(tmp_path / "v")], form)
+    stream = ray_rows([video(tmp_path / "v")], form, bytes_ahead)
     next(stream)
     ahead = await_stall(log) - 1
-    assert ahead <= most
+    assert 1 <= ahead <= most
     assert sum(1 for _ in stream) == rows - 1
 
 
@@ -205,3 +233,62 @@ def test_a_long_video_streams_with_every_index_once(tmp_path):
     stream = read_rows(ray_rows([video(path)], FRAMES), FRAMES)
     blocks = [item for item in stream if isinstance(item, SnippetBlock)]
     assert [item.index + k for item in blocks for k in range(len(item.data))] == list(range(600))
+
+
+class Noted:
+    """Items that tell when somebody has begun to wait for them."""
+
+    def __init__(self, count: int, error: Exception | None = None) -> None:
+        self.asked = [threading.Event() for _ in range(count + 1)]
+        self._error = error
+
+    def __iter__(self) -> Iterator[int]:
+        for number, asked in enumerate(self.asked[:-1]):
+            asked.set()
+            yield number
+        self.asked[-1].set()
+        if self._error is not None:
+            raise self._error
+
+
+def test_the_next_item_is_fetched_while_one_is_in_use():
+    noted = Noted(3)
+    fetched = fetch_ahead(iter(noted))
+    assert noted.asked[0].wait(DEADLINE_S), "before anybody asks"
+    for number in range(3):
+        assert next(fetched) == number
+        assert noted.asked[number + 1].wait(DEADLINE_S)
+    assert list(fetched) == []
+    assert next(fetched, "ended") == "ended"
+
+
+def test_no_more_than_one_item_is_fetched_ahead():
+    noted = Noted(4)
+    fetched = fetch_ahead(iter(noted))
+    assert next(fetched) == 0
+    assert noted.asked[1].wait(DEADLINE_S)
+    assert not noted.asked[2].is_set()
+    assert list(fetched) == [1, 2, 3]
+
+
+def test_an_error_comes_where_the_item_would_have():
+    fetched = fetch_ahead(iter(Noted(2, ZeroDivisionError("the bug"))))
+    assert [next(fetched), next(fetched)] == [0, 1]
+    with pytest.raises(ZeroDivisionError, match="the bug"):
+        next(fetched)
+
+
+def test_streams_of_lanes_are_decoded_at_the_same_time(decode_with, tmp_path):
+    """The first row of each lane is there only when all lanes have begun."""
+
+    def together(entry: CatalogEntry, form: SnippetFormat) -> Iterator[Row]:
+        (tmp_path / f"{entry.video_id}.begun").touch()
+        end = time.monotonic() + DEADLINE_S
+        while len(list(tmp_path.glob("*.begun"))) < 3:
+            assert time.monotonic() < end, "another lane did not begin"
+            time.sleep(0.02)
+        yield raw_row(entry, 0, b"x")
+
+    decode_with(together)
+    streams = [fetch_ahead(ray_rows([video(tmp_path / name)], FRAMES)) for name in "abc"]
+    assert [next(stream)["video_id"] for stream in streams] == ["a", "b", "c"]

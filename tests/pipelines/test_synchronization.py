@@ -19,21 +19,19 @@ from tests.plain.streamer import PlainStreamer
 LONG = [Video("long_a", 50), Video("long_b", 30)]
 SHORT = [Video("short", 4)]
 GAPPED = [Video("empty", 0), Video("mid_a", 9), Video("broken", 5, breaks=True), Video("mid_b", 14)]
-
 OTHERS = [Video("other_a", 21), Video("other_b", 33)]
 FOUR_SHARES = [GAPPED, LONG, OTHERS, SHORT]
 
 TWO = Scenario("two", [LONG, SHORT])
 THREE = Scenario("three", [LONG, GAPPED, []])
 RARE = Scenario("rare", [GAPPED, LONG, SHORT], sync_every=4)
-SINGLE = Scenario("single", [LONG, GAPPED, []], precision="float32")
 FOUR_WORKERS = Scenario("four_by_one", FOUR_SHARES, lanes=1)
 TWO_PAIRS = Scenario("two_by_two", FOUR_SHARES, lanes=2)
 FOUR_LANES = Scenario("one_by_four", FOUR_SHARES, lanes=4)
 AGAIN = Scenario("again", FOUR_SHARES, lanes=2)
 IDLE_LANES = Scenario("idle_lanes", [LONG, [], [], [], SHORT, OTHERS], lanes=2)
 RARE_LANES = Scenario("rare_lanes", [GAPPED, LONG, SHORT, []], lanes=2, sync_every=4, precision="float32")
-SUMMED = [TWO, THREE, RARE, SINGLE, FOUR_WORKERS, TWO_PAIRS, FOUR_LANES, AGAIN, IDLE_LANES, RARE_LANES]
+SUMMED = [TWO, THREE, RARE, FOUR_WORKERS, TWO_PAIRS, FOUR_LANES, AGAIN, IDLE_LANES, RARE_LANES]
 
 AVERAGED = Scenario("averaged", [LONG, GAPPED], sync="parameters", sync_every=3)
 UNEQUAL = Scenario("unequal", [SHORT, [], LONG], sync="parameters", sync_every=7)

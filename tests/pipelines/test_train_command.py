@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -12,6 +13,7 @@ from pipelines.catalog import build_catalog
 from pipelines.cli import parse
 from pipelines.replicas import checksum
 from pipelines.run_folder import CHECKPOINT_FILE, FINAL_CHECKPOINT
+from pipelines.snippets import ROW_SNIPPETS
 from streamer import checkpoint
 from streamer.hierarchy import Hierarchy
 from streamer.sources import open_source
@@ -64,10 +66,14 @@ def observe_directly(clips: Path) -> tuple[Streamer, dict[str, Hierarchy]]:
     found = {}
     [videos] = assign(build_catalog([str(clips)], snippet_size=0.5).entries, 1)
     for entry in videos:
-        model.start_video()
         with open_source(entry.uri, snippet_size=0.5, frame_size=16) as source:
-            for snippet in source:
-                model.observe(snippet)
+            snippets = np.stack([*source])
+            for start in range(0, len(snippets), ROW_SNIPPETS):
+                block = snippets[start : start + ROW_SNIPPETS]
+                model.offer(block)  # as many at once: the last bits depend on it
+                for _ in block:
+                    model.advance()
+                    model.barrier()
             found[entry.video_id] = model.end_video(source.duration_s, entry.video_id)
     return model, found
 

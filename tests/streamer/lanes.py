@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -13,17 +12,11 @@ import torch
 
 from streamer.hierarchy import Event
 from streamer.lane import Signal
-from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 from tests.plain.shared_lanes import Seen, SharedLanes, Video
+from tests.plain.streamer import PlainStreamer
 
 TOLERANCE = 1e-8
-
-
-def scheduled(schedule: Schedule | None) -> dict[str, Any]:
-    """The keyword that gives a model a schedule."""
-    takes_one = "schedule" in inspect.signature(Streamer).parameters
-    return {} if schedule is None or not takes_one else {"schedule": schedule}
 
 
 class Feed:
@@ -156,14 +149,15 @@ def approximately(expected: Any) -> Any:
     return None if expected is None else pytest.approx(expected, rel=TOLERANCE, abs=TOLERANCE / 100)
 
 
-def assert_same_model(model: Streamer, reference: SharedLanes) -> None:
+def assert_same_model(model: Streamer, reference: SharedLanes | PlainStreamer) -> None:
     """Parameters by their names, what waits for the next step, and all counts."""
     assert len(model.levels) == len(reference.levels)
     for level, other in zip(model.levels, reference.levels, strict=True):
         own, expected = dict(level.named_parameters()), dict(other.named_parameters())
         assert own.keys() == expected.keys()
         for name, parameter in expected.items():
-            assert_close(own[name].detach(), parameter.detach(), name)
+            # Adam magnifies the rounding of gradients that are zero: the same for entries of any size.
+            assert_close(own[name].detach(), parameter.detach(), 0.1, name)
     assert (model.learner is None) is (reference.learner is None)
     if model.learner is None or reference.learner is None:
         return
@@ -174,12 +168,10 @@ def assert_same_model(model: Streamer, reference: SharedLanes) -> None:
         pairs = zip(getattr(model.learner, kind), getattr(reference.learner, kind), strict=True)
         for place, (own, expected) in enumerate(pairs):
             assert own.counter == expected.counter
-            assert_close(own.flat, expected.flat, f"{kind}[{place}]")
+            assert_close(own.flat, expected.flat, 1e-3, f"{kind}[{place}]")
 
 
-def assert_close(got: torch.Tensor, expected: torch.Tensor, name: str) -> None:
-    """Equal to rounding, by the largest entry: small ones are differences of large ones."""
-    scale = max(expected.abs().max().item(), 1e-3)
-    torch.testing.assert_close(
-        got, expected, rtol=0, atol=TOLERANCE * scale, msg=lambda message: f"{name}: {message}"
-    )
+def assert_close(got: torch.Tensor, expected: torch.Tensor, floor: float, name: str) -> None:
+    """Equal to rounding, by the largest entry (small ones are differences of large ones) or by `floor`."""
+    atol = TOLERANCE * max(expected.abs().max().item(), floor)
+    torch.testing.assert_close(got, expected, rtol=0, atol=atol, msg=lambda message: f"{name}: {message}")

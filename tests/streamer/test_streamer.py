@@ -7,6 +7,7 @@ import torch
 
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, StreamerError
+from streamer.lane import Signal
 from streamer.streamer import Streamer
 from tests.streamer.tiny import NEVER, parameters, same, tiny, vectors, watch
 
@@ -76,6 +77,54 @@ def test_a_buffer_may_be_used_again_for_the_next_snippet():
         buffer.copy_(x)
         signals += model.observe(buffer)
     assert signals == expected
+
+
+@pytest.mark.parametrize("config", [tiny(), FRAMES], ids=["vectors", "frames"])
+def test_a_buffer_may_be_used_again_for_the_next_snippets_of_a_lane(config):
+    stream = vectors(12).float().numpy() if config.modality == "vectors" else frames(12)
+
+    def signals(*, use_again: bool) -> list[Signal]:
+        model, seen = Streamer(config), []
+        for start in range(0, 12, 4):
+            buffer = stream[start : start + 4].copy()
+            model.offer(buffer)
+            if use_again:
+                buffer[:] = 0
+            for _ in buffer:
+                seen += model.advance()[0]
+                model.barrier()
+        return seen
+
+    assert signals(use_again=True) == signals(use_again=False)
+
+
+@pytest.mark.parametrize("train", [True, False])
+def test_a_base_step_without_snippets_brings_nothing(train):
+    model = Streamer(tiny(), lanes=2, train=train)
+    assert model.advance() == [[], []]
+    model.offer(vectors(1), lane=1)
+    assert [lane.waiting for lane in model.lanes] == [0, 1]
+    model.advance()
+    assert model.advance() == [[], []]
+    assert [lane.index for lane in model.lanes] == [0, 1]
+
+
+def test_lanes_may_be_offered_frames_of_bytes_and_of_numbers_at_the_same_time():
+    images = frames(12)
+    floats = torch.tensor(images).permute(0, 3, 1, 2) / 255 * 2 - 1
+    both, same_kind = Streamer(FRAMES, lanes=2), Streamer(FRAMES, lanes=2)
+    both.offer(images[:6], 0)
+    both.offer(floats[6:9], 1)
+    both.offer(images[9:], 1)
+    same_kind.offer(images[:6], 0)
+    same_kind.offer(images[6:], 1)
+    values: list[list[float]] = [[], []]
+    for _ in range(6):
+        for model, own in zip((both, same_kind), values, strict=True):
+            own += [signal.value for signals in model.advance() for signal in signals]
+            model.barrier()
+    assert len(values[0]) == 10
+    assert values[0] == pytest.approx(values[1], abs=1e-5)
 
 
 def test_snippets_get_no_gradient():

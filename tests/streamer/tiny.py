@@ -11,7 +11,7 @@ from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
 from streamer.hierarchy import Hierarchy
 from tests.oracle_cases import fill
 
-Signal = TypeVar("Signal", covariant=True)
+Signal = TypeVar("Signal")
 
 ALWAYS = DemarcationConfig(mode="fixed", threshold=2.0)  # every similarity is below it
 NEVER = DemarcationConfig(mode="fixed", threshold=-2.0)
