@@ -156,6 +156,6 @@ def add_outer(total: Tensor, left: Tensor, right: Tensor) -> None:
 
 
 def _onednn_is_faster(x: Tensor, multiplications: int) -> bool:
-    """Whether to leave torch's own choice of library, which may be half as fast for large float32 products."""
+    """Whether to leave torch's own choice of library, which may be half as fast for large products."""
     large_floats = x.dtype == torch.float32 and multiplications >= LARGE
     return large_floats and x.device.type == "cpu" and torch.backends.mkldnn.is_available()

@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from streamer.arithmetic import Arithmetic
 from streamer.config import StreamerConfig
+from streamer.convolution import bias_of, convolve, convolve_transposed, kernel
 
 FRAMES_AT_ONCE = 8  # per pass of the convolutions, whose outputs then stay in the cache
 
@@ -58,8 +59,7 @@ class FrameEncoder(nn.Module):
         x = frames_n3HH.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
         activations = []
         for convolution in self._convolutions:
-            kernel = _kernel(convolution, self._arithmetic)
-            x = F.conv2d(x, kernel, self._arithmetic.factor(_bias(convolution)), padding=1)
+            x = convolve(x, convolution, self._arithmetic)
             # Maxima commute with rectification, which is then a quarter of the work.
             x, places = F.max_pool2d(x, 2, return_indices=True)
             x = F.relu_(x)
@@ -133,9 +133,7 @@ class FrameDecoder(nn.Module):
         activations = []
         for convolution in self._convolutions:
             activations.append(_channels_last(x))
-            x = F.conv_transpose2d(
-                x, self._spread(convolution), self._arithmetic.factor(_bias(convolution)), stride=2, padding=1
-            )
+            x = convolve_transposed(x, self._spread(convolution), convolution, self._arithmetic)
             if convolution is not self.conv4:
                 x = F.relu_(x)
         return x.to(self._arithmetic.state).contiguous(), activations
@@ -158,11 +156,11 @@ class FrameDecoder(nn.Module):
         inputs = [_channels_first(x) for x in activations]
         for convolution, x in reversed(list(zip(self._convolutions, inputs, strict=True))):
             gradient, kernel_gradient, bias_gradient = torch.ops.aten.convolution_backward(
-                gradient, x, self._spread(convolution), list(_bias(convolution).shape),
+                gradient, x, self._spread(convolution), list(bias_of(convolution).shape),
                 (2, 2), (1, 1), (1, 1), True, (0, 0), 1, (True, True, True),
             )  # fmt: skip
             _add(convolution.weight, self._gather(kernel_gradient.to(self._arithmetic.state)))
-            _add(_bias(convolution), bias_gradient)
+            _add(bias_of(convolution), bias_gradient)
             if convolution is not self.conv1:
                 gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
         gradient = gradient.contiguous().flatten(1)
@@ -186,30 +184,16 @@ class FrameDecoder(nn.Module):
         return torch.einsum("ui,vj,couv->ocij", self.meetings, self.meetings, kernel)
 
 
-def _bias(convolution: nn.Conv2d) -> Tensor:
-    assert convolution.bias is not None
-    return convolution.bias
-
-
-def _kernel(convolution: nn.Conv2d, arithmetic: Arithmetic) -> Tensor:
-    weight = convolution.weight
-
-    def make() -> Tensor:
-        return weight.detach().to(arithmetic.compute).contiguous(memory_format=torch.channels_last)
-
-    return arithmetic.derived("channels last", weight, make)
-
-
 def _convolution_backward(
     convolution: nn.Conv2d, x: Tensor, gradient: Tensor, arithmetic: Arithmetic, *, needs_input: bool
 ) -> Tensor:
     """Adds the gradients of a 3x3 convolution's parameters to their sums and returns that of its input."""
     x_gradient, weight_gradient, bias_gradient = torch.ops.aten.convolution_backward(
-        gradient, x, _kernel(convolution, arithmetic), list(_bias(convolution).shape),
+        gradient, x, kernel(convolution, arithmetic), list(bias_of(convolution).shape),
         (1, 1), (1, 1), (1, 1), False, (0, 0), 1, (needs_input, True, True),
     )  # fmt: skip
     _add(convolution.weight, weight_gradient)
-    _add(_bias(convolution), bias_gradient)
+    _add(bias_of(convolution), bias_gradient)
     return x_gradient
 
 
