@@ -56,7 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repetitions",
         type=int,
-        help=f"of which medians are taken (default {of_engine.repetitions} of the engine, {REPETITIONS} else)",
+        help=f"of which medians are taken (default {of_engine.repetitions} for engine, {REPETITIONS} else)",
     )
     group = parser.add_argument_group("engine")
     group.add_argument("--models", nargs="+", choices=of_engine.models, default=of_engine.models)

@@ -1,8 +1,4 @@
-"""Forward passes of convolutions whose kernels are laid out once for the processor.
-
-A convolution of few frames takes as long to lay out its kernel as to compute: laid out once until parameters
-change, it costs half at the published size.
-"""
+"""Forward passes of convolutions, with what they derive from their kernels once until parameters change."""
 
 from __future__ import annotations
 
@@ -21,22 +17,13 @@ def convolve(x: Tensor, layer: nn.Conv2d, arithmetic: Arithmetic) -> Tensor:
         layer: holds the kernel.
         arithmetic: of the model.
     """
-    weight, bias = kernel(layer, arithmetic), arithmetic.factor(bias_of(layer))
-    if not _can_be_laid_out(weight):
-        return F.conv2d(x, weight, bias, padding=1)
-
-    def lay_out() -> Tensor:
-        plain = weight.contiguous()
-        return torch.ops.mkldnn._reorder_convolution_weight(plain, [1, 1], [1, 1], [1, 1], 1, list(x.shape))
-
-    laid_out = arithmetic.derived("laid out", layer.weight, lay_out)
-    return torch.ops.mkldnn._convolution_pointwise(
-        x, laid_out, bias, [1, 1], [1, 1], [1, 1], 1, "none", [], ""
-    )
+    return F.conv2d(x, kernel(layer, arithmetic), arithmetic.factor(bias_of(layer)), padding=1)
 
 
 def convolve_transposed(x: Tensor, weight: Tensor, layer: nn.Conv2d, arithmetic: Arithmetic) -> Tensor:
     """A transposed 4x4 convolution of stride 2 with padding 1.
+
+    On a CPU, laying out the kernel takes as long as convolving one frame: it is laid out once.
 
     Args:
         x: as for `convolve`.
@@ -45,7 +32,8 @@ def convolve_transposed(x: Tensor, weight: Tensor, layer: nn.Conv2d, arithmetic:
         arithmetic: of the model.
     """
     bias = arithmetic.factor(bias_of(layer))
-    if not _can_be_laid_out(weight):
+    can_be_laid_out = weight.dtype in (torch.float32, torch.bfloat16) and torch.backends.mkldnn.is_available()
+    if weight.device.type != "cpu" or not can_be_laid_out:
         return F.conv_transpose2d(x, weight, bias, stride=2, padding=1)
 
     def lay_out() -> Tensor:
@@ -73,8 +61,3 @@ def bias_of(layer: nn.Conv2d) -> Tensor:
     """A convolution's bias, which it has."""
     assert layer.bias is not None
     return layer.bias
-
-
-def _can_be_laid_out(weight: Tensor) -> bool:
-    kinds = (torch.float32, torch.bfloat16)
-    return weight.device.type == "cpu" and weight.dtype in kinds and torch.backends.mkldnn.is_available()
