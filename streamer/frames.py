@@ -19,7 +19,8 @@ from streamer.arithmetic import Arithmetic
 from streamer.config import StreamerConfig
 from streamer.convolution import bias_of, convolve, convolve_transposed, kernel
 
-FRAMES_AT_ONCE = 8  # per pass of the convolutions, whose outputs then stay in the cache
+ENCODED_AT_ONCE = 8  # frames per pass of the convolutions, whose outputs then stay in the cache
+DECODED_AT_ONCE = 16  # the same for backward passes of the decoder, whose kernels are larger
 
 
 class FrameEncoder(nn.Module):
@@ -49,7 +50,7 @@ class FrameEncoder(nn.Module):
             Features, and activations: the frames; for each convolution what follows it, pooled and
             rectified, and where the maxima were.
         """
-        pieces = [self._convolve(piece) for piece in frames_n3HH.split(FRAMES_AT_ONCE)]
+        pieces = [self._convolve(piece) for piece in frames_n3HH.split(ENCODED_AT_ONCE)]
         activations = [torch.cat(column) for column in zip(*pieces, strict=True)]
         flat = _channels_first(activations[-2]).flatten(1)
         features = self._arithmetic.linear(flat, self.fc1.weight, self.fc1.bias)
@@ -78,7 +79,7 @@ class FrameEncoder(nn.Module):
         gradient = self._arithmetic.linear_backward(
             last.flatten(1), self.fc1.weight, self.fc1.bias, gradient
         ).view(last.shape)
-        columns = [column.split(FRAMES_AT_ONCE) for column in (*activations, gradient)]
+        columns = [column.split(ENCODED_AT_ONCE) for column in (*activations, gradient)]
         for *piece, piece_gradient in zip(*columns, strict=True):
             self._add_convolution_gradients(piece, piece_gradient)
 
@@ -151,8 +152,19 @@ class FrameDecoder(nn.Module):
         Returns:
             The gradient of `hidden_nD`.
         """
-        compute = self._arithmetic.compute
-        gradient = gradient_n3HH.to(compute).contiguous(memory_format=torch.channels_last)
+        columns = [column.split(DECODED_AT_ONCE) for column in (*activations, gradient_n3HH)]
+        pieces = [
+            self._add_convolution_gradients(piece, piece_gradient)
+            for *piece, piece_gradient in zip(*columns, strict=True)
+        ]
+        gradient_nD = self._arithmetic.linear_backward(
+            hidden_nD.to(self._arithmetic.compute), self.fc1.weight, self.fc1.bias, torch.cat(pieces)
+        )
+        return gradient_nD.to(hidden_nD.dtype)
+
+    def _add_convolution_gradients(self, activations: Sequence[Tensor], gradient: Tensor) -> Tensor:
+        """Returns the gradient of what `fc1` put out."""
+        gradient = gradient.to(self._arithmetic.compute).contiguous(memory_format=torch.channels_last)
         inputs = [_channels_first(x) for x in activations]
         for convolution, x in reversed(list(zip(self._convolutions, inputs, strict=True))):
             gradient, kernel_gradient, bias_gradient = torch.ops.aten.convolution_backward(
@@ -163,11 +175,7 @@ class FrameDecoder(nn.Module):
             _add(bias_of(convolution), bias_gradient)
             if convolution is not self.conv1:
                 gradient = torch.ops.aten.threshold_backward(gradient, x, 0)
-        gradient = gradient.contiguous().flatten(1)
-        x = hidden_nD.to(compute)
-        return self._arithmetic.linear_backward(x, self.fc1.weight, self.fc1.bias, gradient).to(
-            hidden_nD.dtype
-        )
+        return gradient.contiguous().flatten(1)
 
     def _spread(self, convolution: nn.Conv2d) -> Tensor:
         """The 4x4 kernel `[in, out, 4, 4]` that equals doubling and the 3x3 kernel `[out, in, 3, 3]`."""

@@ -21,7 +21,7 @@ from streamer.memory import Memory, open_representations
 from streamer.rows import to_device
 
 T = TypeVar("T")
-FRAMES = 64  # predicted frames, or frames, in one backward pass
+FRAMES = 128  # predicted frames, or frames, in one backward pass
 TOKENS = 768  # vectors, padding included, in one backward pass of a transformer
 
 
