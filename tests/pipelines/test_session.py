@@ -121,6 +121,18 @@ def test_missing_gpus_are_one_line_and_nothing_is_written(ray_cluster, tmp_path,
     assert not out.parent.exists()
 
 
+@pytest.mark.ray
+def test_every_lane_needs_its_share_for_decoding(ray_cluster, tmp_path, vectors, monkeypatch, capfd):
+    monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    out = tmp_path / "deep" / "run"
+    words = ["train", str(vectors), "--out", str(out), "--workers", "2", "--lanes", "1000", *MODEL]
+    assert main(words) == 2
+    errors = capfd.readouterr().err
+    assert errors.startswith("error: 2 workers need 1002 CPUs with their decoding, the cluster has ")
+    assert errors.endswith(": use fewer --workers or --lanes\n")
+    assert not out.parent.exists()
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
