@@ -48,7 +48,7 @@ def test_ratios_count_steps_as_often_for_both():
     assert plain["ms"] == pytest.approx(1000 * (10 / 10 + 2 / 40))
     assert engine["to plain"] == pytest.approx(1.05 / 0.3)
     assert engine["by CPU"] == pytest.approx(1.05 / 0.3)
-    assert engine["per s"] == pytest.approx(1 / 0.3)
+    assert engine["snippets/s"] == pytest.approx(1 / 0.3)
     assert engine["in steps"] == pytest.approx((4 / 40) / 0.3)
     assert engine["step every"] == 40
     assert plain["to plain"] == pytest.approx(1)

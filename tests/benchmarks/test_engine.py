@@ -91,15 +91,15 @@ def test_every_setting_is_measured_and_shown(measured):
         for mode in ("training", "inference")
     ]
     assert [result["setting"] for result in results] == settings
-    assert shown == [
-        title
-        for setting in settings
-        for title in (
-            setting,
-            f"Floor: {setting}, ms per snippet",
-            f"Where the time goes: {setting}, float32, ms per snippet",
-        )
-    ]
+    tables = (
+        "",
+        ": optimizer steps and memory",
+        ": floor, ms per snippet",
+        ": where the time goes, float32, ms per snippet",
+    )
+    assert shown[:4] == [settings[0] + table for table in tables]
+    assert shown[4:6] == [settings[1], f"{settings[1]}: memory"]
+    assert len(shown) == 16
     for result in results:
         assert [(row["model"], row["lanes"], row["type"]) for row in result["speed"]] == [
             ("plain", 1, "float32"),
@@ -154,6 +154,13 @@ def test_a_quick_run_is_short_whatever_else_is_asked_for(called):
     results = engine.run(Options(quick=True, threads=torch.get_num_threads()), lambda title, rows: None)
     assert [result["setting"].split(",")[0] for result in results] == ["small model"] * 4
     assert called == ["plain", "engine float32 16", "engine bf16 8", "floor float32", "floor bf16"] * 4
+
+
+def test_one_setting_may_be_measured_alone(called):
+    results = engine.run(options(only="vectors, training", bf16_lanes=()), lambda title, rows: None)
+    assert [result["setting"] for result in results] == ["small model, vectors, training"]
+    with pytest.raises(ConfigError, match="nothing to measure has `vectors, trainings`"):
+        engine.run(options(only="vectors, trainings"), lambda title, rows: None)
 
 
 def test_a_video_is_measured_beside_generated_frames(called, tmp_path):

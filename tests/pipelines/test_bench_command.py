@@ -37,6 +37,7 @@ def test_options_arrive(asked):
     config = BenchConfig(
         models="small",
         video="a.mp4",
+        only="training",
         lanes=[2, 3],
         bf16_lanes=[],
         repetitions=7,
@@ -50,6 +51,7 @@ def test_options_arrive(asked):
         engine.Options(
             models=("small",),
             video=Path("a.mp4"),
+            only="training",
             lanes=(2, 3),
             bf16_lanes=(),
             repetitions=7,

@@ -171,7 +171,8 @@ def test_help_tells_every_option(capsys, monkeypatch, command):
     text = " ".join(told.split())
     for name, described in re.findall(r"^        (\w+): (\w+)", CONFIGS[command].__doc__ or "", re.MULTILINE):
         if name != "model" or command == "segment":
-            assert re.search(rf"(--{name} \S+|{name}) (\.\.\. )?{described}", text), name
+            option = rf"--{name} \S+(, --{name}\+ \S+)?"  # lists may also be added to
+            assert re.search(rf"({option}|{name}) (\.\.\. )?{described}", text), name
     if command == "train":
         for name in options(asdict(laptop_model())):
             entry = re.search(rf"^  --model\.{re.escape(name)} .*\n(?:\s{{10,}}.*\n)+", told, re.MULTILINE)
