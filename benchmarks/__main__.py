@@ -19,7 +19,7 @@ TITLES = {
     "memory": "Memory of a worker: the small model learns on one recording",
 }
 REPETITIONS = 5
-FILE_COLUMNS = 160  # width of tables where there is no terminal
+FILE_COLUMNS = 120  # width of tables where there is no terminal
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -36,6 +36,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(f"--repetitions must be at least 1, not {options.repetitions}")
     console = Console(width=None if sys.stdout.isatty() else FILE_COLUMNS)
     results: dict[str, Any] = {"machine": report.machine()}
+    report.introduce(results["machine"], console)
     try:
         for part in options.parts or TITLES:
             results[part] = _run(part, options, console)
@@ -60,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     group = parser.add_argument_group("engine")
     group.add_argument("--models", nargs="+", choices=of_engine.models, default=of_engine.models)
+    group.add_argument("--only", default="", metavar="TEXT", help="what has this in its table's title")
     group.add_argument("--lanes", nargs="+", type=int, default=of_engine.lanes, metavar="N")
     group.add_argument("--bf16_lanes", nargs="*", type=int, default=of_engine.bf16_lanes, metavar="N")
     group.add_argument("--threads", type=int, help="that models compute with (default: one per core)")
@@ -85,6 +87,7 @@ def _engine_options(options: argparse.Namespace) -> engine.Options:
     return engine.Options(
         models=tuple(options.models),
         video=options.video,
+        only=options.only,
         lanes=tuple(options.lanes),
         bf16_lanes=tuple(options.bf16_lanes),
         repetitions=options.repetitions or engine.Options.repetitions,

@@ -16,6 +16,7 @@ from benchmarks.window import Part, Window
 from streamer.config import Precision, StreamerConfig
 
 Row = dict[str, Any]
+OF_STEPS = ("model", "lanes", "type", "step ms", "step every", "in steps", "due after", "MB before", "MB")
 
 
 class Comparison:
@@ -75,6 +76,17 @@ def speed_rows(comparison: Comparison) -> list[Row]:
     return rows
 
 
+def without_steps(rows: Sequence[Row]) -> list[Row]:
+    """The columns of speed alone."""
+    names = [name for name in rows[0] if name not in OF_STEPS[3:]]
+    return [{name: row[name] for name in names} for row in rows]
+
+
+def steps_and_memory(rows: Sequence[Row]) -> list[Row]:
+    """The columns of optimiser steps and memory."""
+    return [{name: row[name] for name in OF_STEPS} for row in rows]
+
+
 def _speed_row(
     comparison: Comparison,
     model: str,
@@ -91,7 +103,7 @@ def _speed_row(
         "model": model,
         "lanes": lanes,
         "type": precision,
-        "per s": 1 / wall,
+        "snippets/s": 1 / wall,
         "ms": 1000 * wall,
         "CPU ms": 1000 * cpu,
         "spread": spread([cost.wall_s for cost in costs]),

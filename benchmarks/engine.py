@@ -18,7 +18,14 @@ import torch
 
 from benchmarks import floor, material, stages, window
 from benchmarks.child import Children, in_child
-from benchmarks.comparison import Comparison, floor_rows, speed_rows, stage_rows
+from benchmarks.comparison import (
+    Comparison,
+    floor_rows,
+    speed_rows,
+    stage_rows,
+    steps_and_memory,
+    without_steps,
+)
 from benchmarks.models import paper_model, small_model
 from benchmarks.subject import ROW_SNIPPETS, Subject
 from streamer.config import Precision, StreamerConfig, require
@@ -38,6 +45,7 @@ class Options:
     Attributes:
         models: sizes.
         video: a video to measure on, beside generated frames and vectors.
+        only: words that the titles of tables must hold, such as `frames, training`.
         lanes: of the engine.
         bf16_lanes: of the engine in bf16.
         repetitions: of which medians are taken.
@@ -50,6 +58,7 @@ class Options:
 
     models: tuple[Size, ...] = get_args(Size)
     video: Path | None = None
+    only: str = ""
     lanes: tuple[int, ...] = (1, 4, 8, 16)
     bf16_lanes: tuple[int, ...] = (1, 8)
     repetitions: int = 3
@@ -139,7 +148,9 @@ def run(options: Options, show: Show) -> list[dict[str, Any]]:
     if options.quick:
         options = _quick(options)
     with tempfile.TemporaryDirectory() as folder:
-        return [_measure(setting, options, show) for setting in _settings(options, Path(folder))]
+        settings = [s for s in _settings(options, Path(folder)) if options.only in s.title]
+        require(len(settings) > 0, f"nothing to measure has `{options.only}` in its title: see the titles")
+        return [_measure(setting, options, show) for setting in settings]
 
 
 def _quick(options: Options) -> Options:
@@ -181,12 +192,14 @@ def _measure(setting: Setting, options: Options, show: Show) -> dict[str, Any]:
                 result = children.call(f"floor {precision}", floor.measure, subject, workloads, batches)
                 comparison.floors[precision].append(result)
     tables = {"speed": speed_rows(comparison), "floor": floor_rows(comparison)}
-    show(setting.title, tables["speed"])
-    show(f"Floor: {setting.title}, ms per snippet", tables["floor"])
+    show(setting.title, without_steps(tables["speed"]))
+    steps = "optimizer steps and memory" if setting.train else "memory"
+    show(f"{setting.title}: {steps}", steps_and_memory(tables["speed"]))
+    show(f"{setting.title}: floor, ms per snippet", tables["floor"])
     if options.profile:
         engines = [s for s in subjects.values() if s.lanes and s.precision == "float32"]
         tables["stages"] = stage_rows({s.lanes: in_child(stages.measure, s) for s in engines})
-        show(f"Where the time goes: {setting.title}, float32, ms per snippet", tables["stages"])
+        show(f"{setting.title}: where the time goes, float32, ms per snippet", tables["stages"])
     return {"setting": setting.title, "threads": _threads(options), "device": options.device, **tables}
 
 

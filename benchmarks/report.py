@@ -30,7 +30,8 @@ def spread(values: Sequence[float]) -> float:
 
 def show(title: str, rows: Sequence[Row], console: Console) -> None:
     """Prints rows that share their keys, without lists (for the JSON only) and what no row has."""
-    table = Table(title=title, title_justify="left")
+    console.print(title, style="italic", highlight=False, markup=False, soft_wrap=True)
+    table = Table()
     known = [name for name in rows[0] if any(row[name] is not None for row in rows)]
     names = [name for name in known if not isinstance(rows[0][name], list)]
     for name in names:
@@ -50,6 +51,17 @@ def machine() -> dict[str, Any]:
         "python": platform.python_version(),
         **{name: version(name) for name in ("torch", "av", "numpy", "pyarrow")},
     }
+
+
+def introduce(where: Mapping[str, Any], console: Console) -> None:
+    """Prints one line of what `machine` returned."""
+    console.print(
+        f"{where['date']}, {where['processor']}, {where['cpus']} cores, load {where['load_before']:.1f}; "
+        f"Python {where['python']}, torch {where['torch']}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
 
 
 def write(path: Path, results: Mapping[str, Any]) -> None:

@@ -20,6 +20,7 @@ class BenchConfig:
     Attributes:
         models: sizes of model: paper = the published one, small = the default of `streamer train`.
         video: a video to measure on, beside generated frames and vectors.
+        only: words that the titles of tables must hold, such as `frames, training`.
         lanes: numbers of lanes to measure the engine with.
         bf16_lanes: numbers of lanes to measure it with in bf16.
         repetitions: of which medians are taken.
@@ -32,6 +33,7 @@ class BenchConfig:
 
     models: Literal["both", "paper", "small"] = "both"
     video: str | None = None
+    only: str = ""
     lanes: list[int] = field(default_factory=lambda: [1, 4, 8, 16])
     bf16_lanes: list[int] = field(default_factory=lambda: [1, 8])
     repetitions: int = 3
@@ -77,6 +79,7 @@ def bench(config: BenchConfig, console: Console) -> int:
     options = engine.Options(
         models=("paper", "small") if config.models == "both" else (config.models,),
         video=None if config.video is None else Path(config.video),
+        only=config.only,
         lanes=tuple(config.lanes),
         bf16_lanes=tuple(config.bf16_lanes),
         repetitions=config.repetitions,
@@ -89,7 +92,9 @@ def bench(config: BenchConfig, console: Console) -> int:
     def show(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         report.show(title, rows, console)
 
-    results = {"machine": report.machine(), "engine": engine.run(options, show)}
+    machine = report.machine()
+    report.introduce(machine, console)
+    results = {"machine": machine, "engine": engine.run(options, show)}
     if config.json is not None:
         try:
             report.write(Path(config.json), results)
