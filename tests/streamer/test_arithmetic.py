@@ -55,6 +55,7 @@ def test_linear_adds_gradients_to_their_sums(precision, rows):
     assert relative(got, expected) < tolerance
     assert relative(x.grad, leaf.grad) < tolerance
     for own, other in zip(layer.parameters(), reference.parameters(), strict=True):
+        assert own.grad is not None
         assert relative(own.grad - 1, other.grad) < tolerance
 
 
