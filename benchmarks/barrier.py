@@ -13,11 +13,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import torch.distributed as dist
 
 from benchmarks.child import in_children
-from benchmarks.model import material, observe, small_model
+from benchmarks.material import snippets
+from benchmarks.models import small_model
 from pipelines.replicas import DistributedReplicas
 from streamer.config import StreamerConfig
 from streamer.streamer import Streamer
@@ -68,7 +70,7 @@ def replica(rank: int, store: str, config: StreamerConfig, repetitions: int) -> 
         world_size=WORKERS,
         timeout=timedelta(minutes=5),
     )
-    snippets = material(config, SNIPPETS)
+    stream = snippets(config, SNIPPETS)
     replicas = DistributedReplicas(torch.device("cpu"))
     counts = torch.zeros(COUNTS, dtype=torch.float64)
     alone, together, summed, gathered = [], [], [], []
@@ -76,10 +78,10 @@ def replica(rank: int, store: str, config: StreamerConfig, repetitions: int) -> 
     for _ in range(repetitions):
         single = Streamer(config)
         dist.barrier()
-        alone.append(_cost(lambda model=single: observe(model, snippets), SNIPPETS))
+        alone.append(_cost(lambda model=single: _observe(model, stream), SNIPPETS))
         joint = Streamer(config, replicas=replicas)
         dist.barrier()
-        together.append(_cost(lambda model=joint: observe(model, snippets), SNIPPETS))
+        together.append(_cost(lambda model=joint: _observe(model, stream), SNIPPETS))
         assert joint.learner is not None
         steps = joint.learner.steps
         size = sum(parameter.numel() for parameter in joint.levels.parameters())
@@ -118,6 +120,11 @@ def run(repetitions: int) -> list[dict[str, Any]]:
         }
         for name, (cost, often) in rows.items()
     ]
+
+
+def _observe(model: Streamer, stream: np.ndarray) -> None:
+    for snippet in stream:
+        model.observe(snippet)
 
 
 def _cost(work: Callable[[], object], times: int) -> Cost:
