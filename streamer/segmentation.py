@@ -86,6 +86,9 @@ def segment_recording(
                     row = []
         except TruncatedVideoError as error:
             warning = error.detail
+        except VideoError:
+            _observe(row, model, uri, progress)  # so that it is known how far the file was good
+            raise
         signals += _observe(row, model, uri, progress)
         if model.lanes[0].index == 0:
             raise VideoError(uri, warning or "holds no snippet")
