@@ -96,9 +96,7 @@ class Memory:
 
     def working_sets(self, sets: Sequence[Sequence[int]]) -> Tensor:
         """Vectors of working sets, `[n, S, D]`, the shorter ones padded with rows of no meaning."""
-        longest = max(map(len, sets))
-        padded = [row for rows in sets for row in (*rows, *[rows[0]] * (longest - len(rows)))]
-        return self.vectors.read(padded).unflatten(0, (len(sets), longest))
+        return self.vectors.read(padded(sets)).unflatten(0, (len(sets), -1))
 
     def sweep(self, lanes: Iterable[Lane], *, frames_predicted: bool) -> None:
         """Releases what no lane can come back to; all losses must have been replayed.
@@ -132,6 +130,12 @@ class Memory:
             if self._learning:
                 vectors.update(self.made[row].inputs)
         return vectors, predictions
+
+
+def padded(sets: Sequence[Sequence[int]]) -> list[int]:
+    """Rows of all sets one after the other, each set as long as the longest by repeating its first row."""
+    longest = max(map(len, sets))
+    return [row for rows in sets for row in (*rows, *[rows[0]] * (longest - len(rows)))]
 
 
 def open_representations(lanes: Iterable[Lane]) -> set[int]:

@@ -17,7 +17,7 @@ from streamer import distance
 from streamer.lane import Lane
 from streamer.learner import Loss
 from streamer.levels import Levels
-from streamer.memory import Memory, open_representations
+from streamer.memory import Memory, open_representations, padded
 from streamer.rows import to_device
 
 T = TypeVar("T")
@@ -75,7 +75,7 @@ class Replay:
         most = z_nLD.shape[1]
         reach_nL = [(*loss.reach, *[0.0] * (most - len(loss.reach))) for loss in losses]
         gradients = z_nLD.grad * self._values(reach_nL)[..., None]
-        rows = [row for known in sources for row in (*known, *[known[0]] * (most - len(known)))]
+        rows = padded(sources)
         self._memory.add_gradients(rows, gradients.flatten(0, 1))
         self.touched.update(rows)
 
@@ -106,8 +106,7 @@ class Replay:
                 z_nD = f(features_nSD, [len(inputs) for inputs in sets])
             z_nD.backward(memory.take_gradients(chunk))
             if features_nSD.grad is not None:
-                longest = features_nSD.shape[1]
-                inputs = [row for rows in sets for row in (*rows, *[rows[0]] * (longest - len(rows)))]
+                inputs = padded(sets)
                 memory.add_gradients(inputs, features_nSD.grad.flatten(0, 1))
                 self.touched.update(inputs)
 
