@@ -29,7 +29,8 @@ class TrainConfig:
     Attributes:
         inputs: videos, folders, quoted globs, manifests (.csv or .parquet with video_id,uri), http(s)
             addresses, or .npy arrays of features [snippets, feature_dim].
-        out: folder of the run; must not hold another run.
+        out: folder of the run. The same command goes on with a run that was stopped there.
+        fresh: start over; removes what an earlier run left in out.
         workers: training workers; each video goes to one of them from start to end.
         lanes: videos that each worker watches at the same time.
         truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
@@ -39,9 +40,15 @@ class TrainConfig:
         sync: gradients = workers learn one model, all take the same steps; parameters = every worker
             optimises alone and parameters are averaged, as in the published release.
         sync_every: snippets per lane from one barrier to the next. 1 is exact; more waits less.
+        checkpoint_every_s: seconds of work that may be lost when a process is killed; a checkpoint is taken
+            at the next barrier then, or sooner where one is cheap.
         device: where the model computes; auto takes CUDA where every worker can have a GPU.
         precision: numbers that the model computes with; bf16 keeps its parameters and sums in float32.
         decoder: library that decodes video.
+        decoders: processes that decode ahead for each lane; more than one share long videos.
+        decode_timeout_s: seconds without a snippet after which a decoder is ended; its video is tried once
+            more from there, and fails then.
+        cache: folder of decoded snippets, which later runs read instead of decoding again.
         signals: store every level's signal beside the hierarchies.
         max_failed: exit with 1 when more videos failed.
         tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in out.
@@ -51,6 +58,7 @@ class TrainConfig:
 
     inputs: list[str]
     out: str
+    fresh: bool = False
     workers: int = 1
     lanes: int = 1
     truth: str | None = None
@@ -58,9 +66,13 @@ class TrainConfig:
     init: str | None = None
     sync: Literal["gradients", "parameters"] = "gradients"
     sync_every: int = 1
+    checkpoint_every_s: float = 120.0
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision = "float32"
     decoder: Decoder = "pyav"
+    decoders: int = 1
+    decode_timeout_s: float = 120.0
+    cache: str | None = None
     signals: bool = True
     max_failed: int = 0
     tracking_uri: str | None = None
@@ -69,8 +81,10 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_run(self)
-        require(self.workers >= 1, f"--workers must be at least 1, not {self.workers}")
-        require(self.lanes >= 1, f"--lanes must be at least 1, not {self.lanes}")
+        require(
+            self.checkpoint_every_s >= 0,
+            f"--checkpoint_every_s must not be negative, not {self.checkpoint_every_s}",
+        )
         require(self.sync_every >= 1, f"--sync_every must be at least 1, not {self.sync_every}")
         require(
             not (self.sync == "parameters" and self.workers == 1),
@@ -85,13 +99,24 @@ class SegmentConfig:
     Attributes:
         inputs: videos, folders, quoted globs, manifests (.csv or .parquet with video_id,uri), http(s)
             addresses, or .npy arrays of features [snippets, feature_dim].
-        out: folder of the run; must not hold another run.
+        out: folder of the run. The same command goes on with what is missing there.
         model: checkpoint of this project, folder of a run, or checkpoint of the published release.
+        fresh: start over; removes what an earlier run left in out.
+        workers: processes that segment, each with the model.
+        lanes: videos that each worker watches at the same time.
+        cpus_per_worker: CPUs that each worker holds, beside those of its decoders.
+        gpus_per_worker: GPUs that each worker holds; fractions share one. By default 1 where the model
+            computes on CUDA, else 0.
+        adaptive: let the model learn while it watches a video; for each it starts from the checkpoint.
         truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
             default truth.csv in an input folder, where there is one.
         device: where the model computes.
         precision: numbers that the model computes with; by default those that it learned with.
         decoder: library that decodes video.
+        decoders: processes that decode ahead for each lane; more than one share long videos.
+        decode_timeout_s: seconds without a snippet after which a decoder is ended; its video is tried once
+            more from there, and fails then.
+        cache: folder of decoded snippets, which later runs read instead of decoding again.
         signals: store every level's signal beside the hierarchies.
         max_failed: exit with 1 when more videos failed.
         tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in out.
@@ -101,10 +126,19 @@ class SegmentConfig:
     inputs: list[str]
     out: str
     model: str
+    fresh: bool = False
+    workers: int = 1
+    lanes: int = 1
+    cpus_per_worker: float = 1.0
+    gpus_per_worker: float | None = None
+    adaptive: bool = False
     truth: str | None = None
     device: Literal["auto", "cpu", "cuda"] = "auto"
     precision: Precision | None = None
     decoder: Decoder = "pyav"
+    decoders: int = 1
+    decode_timeout_s: float = 120.0
+    cache: str | None = None
     signals: bool = True
     max_failed: int = 0
     tracking_uri: str | None = None
@@ -112,6 +146,15 @@ class SegmentConfig:
 
     def __post_init__(self) -> None:
         _check_run(self)
+        require(self.cpus_per_worker >= 0, f"--cpus_per_worker must not be negative: {self.cpus_per_worker}")
+        require(
+            self.gpus_per_worker is None or self.gpus_per_worker >= 0,
+            f"--gpus_per_worker must not be negative: {self.gpus_per_worker}",
+        )
+        require(
+            not (self.device == "cpu" and self.gpus_per_worker),
+            "--gpus_per_worker has no effect with --device cpu: leave one of them away",
+        )
 
 
 def _check_run(config: TrainConfig | SegmentConfig) -> None:
@@ -119,6 +162,12 @@ def _check_run(config: TrainConfig | SegmentConfig) -> None:
     require(len(config.inputs) > 0, "no input: name videos, folders, globs, manifests or addresses")
     require(config.out != "", "--out is empty: name the folder of the run")
     require(config.max_failed >= 0, f"--max_failed must not be negative, not {config.max_failed}")
+    require(config.workers >= 1, f"--workers must be at least 1, not {config.workers}")
+    require(config.lanes >= 1, f"--lanes must be at least 1, not {config.lanes}")
+    require(config.decoders >= 1, f"--decoders must be at least 1, not {config.decoders}")
+    require(
+        config.decode_timeout_s > 0, f"--decode_timeout_s must be positive, not {config.decode_timeout_s}"
+    )
 
 
 @dataclass
