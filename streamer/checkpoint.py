@@ -43,15 +43,18 @@ _DAMAGE = (
 )
 
 
-def save(model: Streamer, path: str | Path) -> None:
+def save(model: Streamer, path: str | Path, *, parameters: bool = True) -> None:
     """Writes a checkpoint, atomically.
 
     Saving changes nothing: the model, and one that is loaded with the same schedule, go on alike to the
-    bit, also in the middle of videos. Between videos, after `settle`, the file is smallest.
+    bit, also in the middle of videos. The file is smallest right after an optimiser step, and between
+    videos after `settle`.
 
     Args:
         model: any model; one that trains keeps gradient sums, counters and Adam's state.
         path: the file to write.
+        parameters: write parameters and Adam's state; without them only `restore` can read the file,
+            together with that of another replica, which has the same.
     """
     content = {
         "format": FORMAT,
@@ -61,9 +64,9 @@ def save(model: Streamer, path: str | Path) -> None:
         "precision": model.levels.arithmetic.precision,
         "lanes": len(model.lanes),
         "num_levels": len(model.levels),
-        "parameters": model.levels.state_dict(),
+        "parameters": model.levels.state_dict() if parameters else {},
         "inputs": model.inputs.total,
-        "learner": None if model.learner is None else _learner_state(model.learner),
+        "learner": None if model.learner is None else _learner_state(model.learner, optimizer=parameters),
         "running": None if model.idle else running_state(model),
     }
     with atomic_write(Path(path)) as temporary:
@@ -114,17 +117,40 @@ def load(
         precision=precision or stored,
         schedule=schedule,
     )
-    restore_parameters(model, content, path)
+    restore(model, content, path, running=goes_on)
+    return model
+
+
+def restore(
+    model: Streamer,
+    content: dict[str, Any],
+    path: str | Path,
+    *,
+    shared: dict[str, Any] | None = None,
+    running: bool = True,
+) -> None:
+    """Lets a fresh model of the same configuration go on from a checkpoint.
+
+    Args:
+        model: trains if and only if the checkpoint's model did, or the checkpoint's learner is left alone.
+        content: what `read` returned.
+        path: where it came from, for error messages.
+        shared: checkpoint of another replica with the parameters, where `content` has none.
+        running: go on in the middle of the checkpoint's videos; needs as many lanes as it has. Otherwise
+            all lanes begin a video, and gradients that were summed are left out.
+
+    Raises:
+        CheckpointError: it does not fit the model, or its parts do not fit each other.
+    """
+    restore_parameters(model, shared or content, path)
     model.inputs.total = list(content["inputs"])
-    running = content.get("running") if goes_on else None
     try:
         if model.learner is not None:
-            _restore_learner(model.learner, content["learner"])
-        if running is not None:
-            restore_running(model, running)
+            _restore_learner(model.learner, content["learner"], (shared or content)["learner"], running)
+        if running and content.get("running") is not None:
+            restore_running(model, content["running"])
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
         raise CheckpointError(f"{path}: is damaged, its parts do not fit each other: {error}") from error
-    return model
 
 
 def restore_parameters(model: Streamer, content: dict[str, Any], path: str | Path) -> None:
@@ -195,22 +221,28 @@ def load_content(path: str | Path) -> dict[str, Any]:
     return content
 
 
-def _learner_state(learner: Learner) -> dict[str, Any]:
+def _learner_state(learner: Learner, *, optimizer: bool) -> dict[str, Any]:
     sums = (*learner.f_sums, *learner.p_sums)
     return {
-        "optimizer": learner.optimizer.state_dict(),
+        "optimizer": learner.optimizer.state_dict() if optimizer else None,
         "losses": learner.losses.total,
         "steps": learner.steps,
-        "gradients": [gradient_sum.flat for gradient_sum in sums],
+        # A sum that nothing has been added to is zero.
+        "gradients": [gradient_sum.flat if gradient_sum.counter else None for gradient_sum in sums],
         "counters": [gradient_sum.counter for gradient_sum in sums],
     }
 
 
-def _restore_learner(learner: Learner, state: dict[str, Any]) -> None:
-    learner.optimizer.load_state_dict(state["optimizer"])
+def _restore_learner(
+    learner: Learner, state: dict[str, Any], shared: dict[str, Any], gradients: bool
+) -> None:
+    learner.optimizer.load_state_dict(shared["optimizer"])
     learner.losses.total = list(state["losses"])
     learner.steps = state["steps"]
+    if not gradients:
+        return
     sums = (*learner.f_sums, *learner.p_sums)
     for gradient_sum, flat, counter in zip(sums, state["gradients"], state["counters"], strict=True):
-        gradient_sum.flat.copy_(flat)
+        if flat is not None:
+            gradient_sum.flat.copy_(flat)
         gradient_sum.counter = counter

@@ -105,7 +105,7 @@ class Memory:
             lanes: all lanes.
             frames_predicted: whether level 0 predicts frames.
         """
-        vectors, predictions = self._needed(lanes, frames_predicted)
+        vectors, predictions = self.needed(lanes, frames_predicted)
         dead = self.vectors.used - vectors
         self.frames.release(self.frame_of.pop(row) for row in dead & self.frame_of.keys())
         for row in dead & self.made.keys():
@@ -114,7 +114,7 @@ class Memory:
         self.predictions.release(self.predictions.used - predictions)
         self.taken = 0
 
-    def _needed(self, lanes: Iterable[Lane], frames_predicted: bool) -> tuple[set[int], set[int]]:
+    def needed(self, lanes: Iterable[Lane], frames_predicted: bool) -> tuple[set[int], set[int]]:
         """Rows of vectors and of predicted frames that lanes may come back to."""
         vectors: set[int] = set()
         predictions: set[int] = set()

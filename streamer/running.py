@@ -31,7 +31,7 @@ def running_state(model: Streamer) -> State:
     """What `restore_running` needs to go on."""
     learner = model.learner
     return {
-        "lanes": [_lane_state(lane) for lane in model.lanes],
+        "lanes": [lane_state(lane) for lane in model.lanes],
         "memory": _memory_state(model.memory),
         "due": [asdict(loss) for loss in model.due],
         "waiting": [] if learner is None else [asdict(loss) for loss in learner.waiting],
@@ -48,13 +48,13 @@ def restore_running(model: Streamer, state: Mapping[str, Any]) -> None:
     Raises:
         LookupError, ValueError, TypeError: the state is none of such a model.
     """
-    for lane, lane_state in zip(model.lanes, state["lanes"], strict=True):
-        _restore_lane(lane, lane_state)
+    for lane, held in zip(model.lanes, state["lanes"], strict=True):
+        restore_lane(lane, held)
     _restore_memory(model.memory, state["memory"], model.levels.arithmetic)
     model.due = [_due(loss) for loss in state["due"]]
     model.replay.touched = set(state["touched"])
     for table, bounded in zip(model.levels.tables, state["bounded"], strict=True):
-        table.bounded = bounded
+        table.bound(bounded)  # in the parameters of another replica more or fewer rows may be
     _restore_tally(model.inputs, state["inputs"])
     if model.learner is not None:
         model.learner.waiting = [
@@ -71,7 +71,8 @@ def _prediction(state: Mapping[str, Any]) -> Prediction:
     return Prediction(tuple(state["sources"]), state["row"])
 
 
-def _lane_state(lane: Lane) -> State:
+def lane_state(lane: Lane) -> State:
+    """What a lane holds; rows of tables by their numbers."""
     return {
         "index": lane.index,
         "queue": [(snippet.data.clone(), snippet.row) for snippet in lane.queue],
@@ -79,7 +80,8 @@ def _lane_state(lane: Lane) -> State:
     }
 
 
-def _restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
+def restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
+    """Lets a lane hold what `lane_state` returned."""
     lane.start_video(len(state["levels"]))
     lane.index = state["index"]
     lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
