@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pipelines import evaluation
 from pipelines.catalog import CatalogEntry
-from pipelines.interruption import INTERRUPTED
+from pipelines.interruption import INTERRUPTED, STOPPED
 from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.tracking import Tracker
@@ -70,31 +70,38 @@ def conclude(
     tracker: Tracker,
     console: Console,
 ) -> int:
-    """Writes `videos.parquet` and `run.json`, scores against the truth, tells the user.
+    """Writes `videos.parquet`, scores against the truth, writes `run.json`, tells the user.
+
+    A run that is killed while it is scored has not finished: the same command does it again.
 
     Returns:
-        Exit code: 0, 1 where more videos failed than `max_failed`, 130 where the run was interrupted.
+        Exit code: 0, 1 where more videos failed than `max_failed`, 130 where the run was interrupted, 143
+        where it was stopped.
     """
     folder.write_videos(rows)
     counts = {status: sum(row.status == status for row in rows) for status in ("done", "failed", "skipped")}
     ended = datetime.now(timezone.utc).isoformat(timespec="seconds")
-    folder.write_run(state, {**facts, "ended": ended, "videos": counts})
-    tracker.log_artifact(folder.videos)
-    _tell_rows(rows, counts, console)
-    if state == "interrupted":
+    whole = {**facts, "ended": ended, "videos": counts}
+    if state in ("interrupted", "stopped"):
+        folder.write_run(state, whole)
         tracker.close("KILLED")
+        _tell_rows(rows, counts, console)
         console.print(
-            f"interrupted; {counted(counts['done'], 'finished video')} in {folder.hierarchy}",
+            f"{state}; {counted(counts['done'], 'finished video')} in {folder.hierarchy}; "
+            "the same command goes on",
             soft_wrap=True,
             markup=False,
         )
-        return INTERRUPTED
+        return INTERRUPTED if state == "interrupted" else STOPPED
+    tracker.log_artifact(folder.videos)
+    _tell_rows(rows, counts, console)
     if truth is not None:
         _score(folder, truth, seed, tracker, console)
     else:
         done = [row.entry.video_id for row in rows if row.status == "done"]
         for path in evaluation.draw_figures(folder, done[: evaluation.FIGURED_VIDEOS], None):
             tracker.log_artifact(path, "figures")
+    folder.write_run(state, whole)
     tracker.close()
     _tell_places(folder, tracker, console)
     if counts["failed"] > max_failed:
@@ -104,6 +111,7 @@ def conclude(
             highlight=False,
         )
         return 1
+    folder.success.touch()
     return 0
 
 

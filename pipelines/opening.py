@@ -8,6 +8,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from pipelines.catalog_table import write_catalog
+from pipelines.folder_lock import FolderLock
 from pipelines.preparation import Inputs
 from pipelines.run_folder import RunFolder, software
 from pipelines.tracking import Tracker
@@ -20,6 +22,8 @@ def open_run(
     inputs: Inputs,
     *,
     database: Path | None = None,
+    earlier: Mapping[str, Any] | None = None,
+    lock: FolderLock,
 ) -> tuple[Tracker, dict[str, Any]]:
     """Makes the folder and records what the run is about to do.
 
@@ -29,6 +33,8 @@ def open_run(
         folder: the run.
         inputs: what it reads.
         database: what `prepare_store` returned.
+        earlier: `run.json` of the run that goes on, whose MLflow run goes on too.
+        lock: of the folder.
 
     Returns:
         The MLflow run, and the facts that `run.json` holds from now on.
@@ -37,6 +43,7 @@ def open_run(
         TrackingError: the store or server cannot be used; nothing has been written then.
         RunFolderError: the folder cannot be made.
     """
+    tracked = earlier["mlflow"] if earlier else {}
     tracker = Tracker(
         folder,
         config["experiment"],
@@ -44,17 +51,26 @@ def open_run(
         config["tracking_uri"],
         source=f"streamer {command}",
         database=database,
+        going_on=tracked.get("run_id"),
     )
     folder.create()
+    lock.hold()
+    now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts: dict[str, Any] = {
         "command": command,
         "config": dict(config),
         "seed": config.get("seed"),
         "software": software(),
-        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "started": earlier["started"] if earlier else now,
+        "resumed": [*earlier.get("resumed", []), now] if earlier else [],
         "mlflow": {"uri": tracker.uri, "run_id": tracker.run_id},
     }
+    folder.success.unlink(missing_ok=True)
+    write_catalog(folder.catalog, inputs.entries)
     folder.write_run("running", facts)
+    if tracker.goes_on:
+        tracker.set_tag("streamer.resumed", str(len(facts["resumed"])))
+        return tracker, facts
     tracker.log_params({**config, "videos": len(inputs.videos)})
     rows = [asdict(entry) for entry in inputs.entries]
     tracker.log_dataset(rows, ", ".join(config["inputs"]), "inputs", command)

@@ -10,7 +10,10 @@ from rich.console import Console
 from rich.progress import Progress
 
 from pipelines.catalog import CatalogEntry, build_catalog
+from pipelines.catalog_table import read_catalog
+from pipelines.inputs import find_inputs, printable
 from pipelines.manifest import CatalogError
+from pipelines.run_folder import RunFolder
 from pipelines.truth import Truth, read_truth
 from pipelines.wording import counted
 from streamer.config import StreamerConfig
@@ -57,9 +60,38 @@ def prepare_inputs(inputs: Sequence[str], truth: str | None, snippet_size: float
             snippet_size=snippet_size,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    entries = catalog.entries
+    return _settle(catalog.entries, catalog.ignored, inputs, truth, console)
+
+
+def stored_inputs(folder: RunFolder, inputs: Sequence[str], truth: str | None, console: Console) -> Inputs:
+    """The inputs of a run that goes on, as they were found when it began; tells what has come since.
+
+    Raises:
+        CatalogError: the run's catalog cannot be read, or an input is not there any more.
+        TruthError: as for `prepare_inputs`.
+    """
+    entries = read_catalog(folder.catalog)
+    known = {entry.uri for entry in entries}
+    new = sum(printable(source.uri) not in known for source in find_inputs(inputs).sources)
+    if new:
+        console.print(
+            f"{counted(new, 'input')} came after this run had begun and will not be part of it",
+            style="yellow",
+            highlight=False,
+        )
+    return _settle(entries, 0, inputs, truth, console)
+
+
+def _settle(
+    entries: Sequence[CatalogEntry],
+    ignored: int,
+    inputs: Sequence[str],
+    truth: str | None,
+    console: Console,
+) -> Inputs:
+    """Tells what was found, refuses what makes no run, and reads the annotations."""
     videos = [entry for entry in entries if entry.status == "ready"]
-    _tell(console, entries, catalog.ignored)
+    _tell(console, entries, ignored)
     if not videos:
         first = entries[0]
         raise CatalogError(

@@ -173,6 +173,11 @@ class ProgressDisplay:
         if self._bar is not None:
             self._bar.stop()
 
+    def say(self, line: str) -> None:
+        """Shows a line that stays."""
+        console = self._bar.console if self._bar is not None else self._console
+        console.print(line, soft_wrap=True, highlight=False, markup=False)
+
     def show(self, totals: Totals) -> None:
         """Shows how far the run has come."""
         if self._bar is not None and self._task is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 import zlib
 
 import torch
@@ -9,6 +10,11 @@ import torch.distributed as dist
 from torch import Tensor
 
 from streamer.levels import Levels
+from streamer.replicas import Replicas
+
+
+class ReplicaLostError(Exception):
+    """Another process of the group is gone, or cannot be reached."""
 
 
 class DistributedReplicas:
@@ -28,13 +34,40 @@ class DistributedReplicas:
         self._device = device
 
     def sum_(self, tensor: Tensor) -> Tensor:
-        """Replaces `tensor` by its sum over all processes; every process must call."""
-        if tensor.device == self._device:
-            dist.all_reduce(tensor)
-            return tensor
+        """Replaces `tensor` by its sum over all processes; every process must call.
+
+        Raises:
+            ReplicaLostError: another process did not.
+        """
         moved = tensor.to(self._device)
-        dist.all_reduce(moved)
-        return tensor.copy_(moved)
+        try:
+            dist.all_reduce(moved)
+        except RuntimeError as error:  # the base of all that backends raise
+            raise ReplicaLostError(str(error)) from error
+        return tensor if moved is tensor else tensor.copy_(moved)
+
+
+class TimedReplicas:
+    """Replicas, and how long this one has spent on meeting the others.
+
+    Attributes:
+        size: number of replicas.
+        rank: this one.
+        seconds: spent so far.
+    """
+
+    def __init__(self, replicas: Replicas) -> None:
+        self.size = replicas.size
+        self.rank = replicas.rank
+        self.seconds = 0.0
+        self._replicas = replicas
+
+    def sum_(self, tensor: Tensor) -> Tensor:
+        """As that of the replicas; with a GPU the time is that of starting it."""
+        before = time.monotonic()
+        total = self._replicas.sum_(tensor)
+        self.seconds += time.monotonic() - before
+        return total
 
 
 def checksum(levels: Levels) -> int:

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import shutil
 import subprocess
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,10 +22,11 @@ from pipelines.snippets import VideoEnd
 from streamer.atomic import atomic_write, file_name
 from streamer.errors import StreamerError
 
-RunState = Literal["running", "finished", "interrupted", "failed"]
+RunState = Literal["running", "finished", "interrupted", "stopped", "failed"]
 PACKAGES = ("streamer-ray", "torch", "ray", "mlflow", "av", "pyarrow", "numpy")
 CHECKPOINT_FILE = "streamer.pt"
 FINAL_CHECKPOINT = "final"
+SUCCESS_FILE = "_SUCCESS"
 VIDEOS_SCHEMA = pa.schema(
     [
         ("video_id", pa.string()),
@@ -84,6 +86,13 @@ class RunFolder:
         self.checkpoints = self.root / "checkpoints"
         self.evaluation = self.root / "evaluation.parquet"
         self.figures = self.root / "figures"
+        self.catalog = self.root / "catalog.parquet"
+        self.success = self.root / SUCCESS_FILE
+
+    @property
+    def final_checkpoint(self) -> Path:
+        """The model as it was when the run finished."""
+        return self.checkpoints / FINAL_CHECKPOINT / CHECKPOINT_FILE
 
     def hierarchy_of(self, video_id: str) -> Path:
         """File of a video's events."""
@@ -97,7 +106,7 @@ class RunFolder:
         """Makes sure that a new run may be written here, without writing anything.
 
         Raises:
-            RunFolderError: the folder holds a run, is no folder, or cannot be written to.
+            RunFolderError: the folder holds parts of a run, is no folder, or cannot be written to.
         """
         try:
             there = self.root.exists()
@@ -107,12 +116,10 @@ class RunFolder:
             ) from error
         if there and not self.root.is_dir():
             raise RunFolderError(f"{self.root}: is a file, not a folder: choose another --out")
-        taken = [
-            path for path in (self.run_json, self.videos, self.hierarchy, self.checkpoints) if path.exists()
-        ]
+        taken = [path for path in (self.videos, self.hierarchy, self.checkpoints) if path.exists()]
         if taken:
             raise RunFolderError(
-                f"{self.root}: holds another run ({taken[0].name}): choose another --out, "
+                f"{self.root}: holds {taken[0].name} of another run, but no run.json: choose another --out, "
                 "or delete the folder"
             )
         parent = self.root
@@ -124,6 +131,50 @@ class RunFolder:
             raise RunFolderError(
                 f"{self.root}: cannot be written (no permission in {parent}): choose another --out"
             )
+
+    def check_replaceable(self) -> None:
+        """Makes sure that a new run may take the place of what is here.
+
+        Raises:
+            RunFolderError: the folder can be used for no run, or holds parts of a run without its `run.json`,
+                and so perhaps something else.
+        """
+        if not self.run_json.exists():
+            self.check_free()
+            return
+        self.read_run()
+
+    def clear(self) -> dict[str, int]:
+        """Removes what a run wrote here, and nothing else; the tracking store stays, and so its history.
+
+        Returns:
+            For each file or folder that was removed how many files it was.
+
+        Raises:
+            RunFolderError: something cannot be removed.
+        """
+        removed: dict[str, int] = {}
+        # The marker and the description first: what is left after a crash is no run any more.
+        for path in (self.success, self.run_json, self.videos, self.catalog, self.evaluation):
+            if path.exists():
+                removed[path.name] = 1
+                self._remove(path)
+        for path in (self.hierarchy, self.signals, self.checkpoints, self.figures):
+            if path.exists():
+                removed[f"{path.name}/"] = sum(1 for file in path.rglob("*") if file.is_file())
+                self._remove(path)
+        return removed
+
+    def _remove(self, path: Path) -> None:
+        try:
+            if path.is_dir():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
+        except OSError as error:
+            raise RunFolderError(
+                f"{error.filename or path}: cannot be removed: {error.strerror}: choose another --out"
+            ) from error
 
     def create(self) -> None:
         """Makes the folders."""
@@ -190,7 +241,7 @@ def checkpoint_of(path: str | Path) -> Path:
     found = Path(path).absolute()
     if not found.is_dir():
         return found
-    final = RunFolder(found).checkpoints / FINAL_CHECKPOINT / CHECKPOINT_FILE
+    final = RunFolder(found).final_checkpoint
     if not final.exists():
         raise RunFolderError(f"{found}: holds no final checkpoint ({final}): give a finished run, or a file")
     return final

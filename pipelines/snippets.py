@@ -1,23 +1,23 @@
 """Rows of snippets: what the decoding stage makes of one video, and what the model reads from it.
 
 A row holds up to `ROW_SNIPPETS` snippets as raw bytes, with the video's id and the index of the first. The
-last row of a video holds none and says how it ended. Rows never mix videos. They are cut by number alone,
-never by the clock: the model computes on several snippets of a row at once, and the last bits of its numbers
-depend on how many.
+last row of a video, or of a part of it, holds none and says how it ended. Rows never mix videos. They are cut
+by number alone, never by the clock: the model computes on several snippets of a row at once, and the last
+bits of its numbers depend on how many.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 
 from pipelines.catalog import CatalogEntry
+from pipelines.decoder_process import PartEnd, Request
 from streamer.config import StreamerConfig
-from streamer.errors import TruncatedVideoError, VideoError
-from streamer.sources import Decoder, SnippetSource, open_source
+from streamer.sources import Decoder
 
 ROW_SNIPPETS = 16
 
@@ -62,7 +62,7 @@ class VideoEnd:
 
     Attributes:
         video_id: the video.
-        snippets: how many were delivered.
+        snippets: how many it holds that were readable, counted from its start.
         duration_s: measured seconds from the first frame to the end, or up to where a file broke; 0 where
             nothing was readable.
         status: `done`, also where the file was cut short but is good up to there, or `failed`.
@@ -91,60 +91,91 @@ class SnippetBlock:
     data: np.ndarray
 
 
-def snippet_rows(entry: CatalogEntry, form: SnippetFormat) -> Iterator[dict[str, Any]]:
-    """Decodes one video into rows; a damaged video ends in a row that says so, never in an exception.
+@dataclass(frozen=True)
+class VideoPart:
+    """A video, or what is still to be seen of it.
 
-    Args:
+    Attributes:
         entry: the video.
-        form: how its snippets are cut and laid out.
+        first: number of the first snippet that is wanted.
+        stop: number of the first that is not wanted any more, a multiple of `ROW_SNIPPETS`; None for all to
+            the end.
+        leads: whether the video is read to its end here if parts of it cannot be read on their own; else
+            nothing is read of it.
     """
-    delivered, duration_s, reason, failed = 0, 0.0, None, False
-    batch: list[np.ndarray] = []
-    try:
-        with _open(entry, form) as source:
-            try:
-                for snippet in source:
-                    batch.append(np.ascontiguousarray(snippet, dtype=form.dtype))
-                    if len(batch) == ROW_SNIPPETS:
-                        yield _row(entry.video_id, delivered, batch)
-                        delivered += len(batch)
-                        batch = []
-            except TruncatedVideoError as error:
-                reason = error.detail
-            duration_s = source.duration_s
-    except VideoError as error:
-        reason, failed = error.detail, True
-        duration_s = error.time_s or 0.0
-    if batch:
-        yield _row(entry.video_id, delivered, batch)
-        delivered += len(batch)
-    if delivered == 0 and not failed:
-        reason, failed = reason or "holds no snippet", True
-    end = VideoEnd(entry.video_id, delivered, duration_s, "failed" if failed else "done", reason)
-    yield {**_row(entry.video_id, delivered, []), **asdict(end), "reason": reason or ""}
+
+    entry: CatalogEntry
+    first: int = 0
+    stop: int | None = None
+    leads: bool = True
+
+    def __post_init__(self) -> None:
+        assert self.stop is None or (self.stop % ROW_SNIPPETS == 0 and self.stop > self.first), self.stop
 
 
-def _open(entry: CatalogEntry, form: SnippetFormat) -> SnippetSource:
-    return open_source(
-        entry.uri,
+def snippet_request(part: VideoPart, form: SnippetFormat) -> Request:
+    """What a decoder is asked for."""
+    entry = part.entry
+    return Request(
+        uri=entry.uri,
+        dtype="uint8" if form.modality == "frames" else "float32",
         snippet_size=form.snippet_size,
         frame_size=form.frame_size,
         start_s=entry.start_s,
         end_s=entry.end_s,
         decoder=form.decoder,
+        first=part.first,
+        stop=part.stop,
+        leads=part.leads,
     )
 
 
-def _row(video_id: str, index: int, batch: list[np.ndarray]) -> dict[str, Any]:
+def snippet_rows(part: VideoPart, snippets: Iterable[bytes | PartEnd]) -> Iterator[dict[str, Any]]:
+    """Makes rows of the snippets of a part; a damaged video ends in a row that says so.
+
+    Args:
+        part: what is decoded.
+        snippets: their bytes, then how the part ended.
+    """
+    index, batch = part.first, []
+    for item in snippets:
+        if isinstance(item, PartEnd):
+            if batch:
+                yield _row(part, index, len(batch), b"".join(batch))
+            yield _end_row(part, index + len(batch), item)
+            return
+        batch.append(item)
+        if (index + len(batch)) % ROW_SNIPPETS == 0:
+            yield _row(part, index, len(batch), b"".join(batch))
+            index, batch = index + len(batch), []
+    raise AssertionError(f"{part.entry.video_id}: the snippets ended without saying how")
+
+
+def _row(part: VideoPart, index: int, count: int, data: bytes) -> dict[str, Any]:
     return {
-        "video_id": video_id,
+        "video_id": part.entry.video_id,
+        "first": part.first,
         "index": index,
-        "count": len(batch),
-        "data": b"".join(snippet.tobytes() for snippet in batch),
+        "count": count,
+        "data": data,
         "snippets": 0,
         "duration_s": 0.0,
         "status": "running",
         "reason": "",
+    }
+
+
+def _end_row(part: VideoPart, snippets: int, end: PartEnd) -> dict[str, Any]:
+    status, reason = end.kind, end.reason
+    if end.kind == "end":
+        failed = end.failed or snippets == 0
+        status, reason = ("failed", reason or "holds no snippet") if failed else ("done", reason)
+    return {
+        **_row(part, snippets, 0, b""),
+        "snippets": snippets,
+        "duration_s": end.duration_s,
+        "status": status,
+        "reason": reason or "",
     }
 
 
@@ -159,7 +190,7 @@ def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[S
     for row in rows:
         video_id, index, count = row["video_id"], row["index"], row["count"]
         if current is None:
-            current, expected = video_id, 0
+            current, expected = video_id, row["first"]
         assert video_id == current, f"{video_id} began before {current} had ended"
         assert index == expected, f"{video_id}: snippet {index} came where {expected} was due"
         if row["status"] == "running":

@@ -48,6 +48,11 @@ class HierarchyStore:
         self._folder.hierarchy.mkdir(parents=True, exist_ok=True)
         hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), self._metadata)
 
+    def discard(self, video_id: str) -> None:
+        """Removes what an earlier attempt wrote of a video that has failed now."""
+        for path in (self._folder.hierarchy_of(video_id), self._folder.signals_of(video_id)):
+            path.unlink(missing_ok=True)
+
     def _write_signals(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
         ordered = sorted(signals, key=lambda signal: (signal.level, signal.index))
         columns = [

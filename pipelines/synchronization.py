@@ -17,7 +17,13 @@ from streamer.streamer import Streamer
 
 
 class Synchronization(Protocol):
-    """How a worker's model learns, and how it meets the others."""
+    """How a worker's model learns, and how it meets the others.
+
+    Attributes:
+        averaged_steps: optimiser steps at the last averaging of parameters; 0 where none are averaged.
+    """
+
+    averaged_steps: int
 
     def base_step_done(self) -> None:
         """Called after base steps between barriers, before any video ends."""
@@ -45,6 +51,7 @@ class SummedGradients:
 
     def __init__(self, model: Streamer) -> None:
         self._model = model
+        self.averaged_steps = 0
 
     def base_step_done(self) -> None:
         """Nothing to do: the model adds to this worker's gradients by itself."""
@@ -73,7 +80,7 @@ class AveragedParameters:
         assert isinstance(model.replicas, SingleReplica), "every worker optimises alone"
         self._model = model
         self._replicas = replicas
-        self._averaged_steps = 0
+        self.averaged_steps = 0
 
     def base_step_done(self) -> None:
         """Learns as if there were no other worker."""
@@ -85,12 +92,12 @@ class AveragedParameters:
         weight = float(observed > 0)
         most = self._model.config.max_levels
         here = [weight * (len(self._model.levels) == count) for count in range(1, most + 1)]
-        numbers = [*here, self._steps - self._averaged_steps, *flags]
+        numbers = [*here, self._steps - self.averaged_steps, *flags]
         sums = self._replicas.sum_(torch.tensor(numbers, dtype=torch.float64)).tolist()
         counts = [count for count in range(1, most + 1) if sums[count - 1] > 0]
         if len(counts) == 1 and sums[most] > 0:
             self._adopt(counts[0], weight / sums[counts[0] - 1])
-            self._averaged_steps = self._steps
+            self.averaged_steps = self._steps
         return sums[most + 1 :]
 
     @property

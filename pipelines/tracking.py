@@ -108,6 +108,10 @@ class Tracker:
         uri: store or server; None for MLFLOW_TRACKING_URI, or else SQLite in the run's folder.
         source: what started the run, as MLflow shows it.
         database: what `prepare_store` returned; becomes the run's own database where it has none.
+        going_on: id of an MLflow run to go on with, where the store knows it.
+
+    Attributes:
+        goes_on: whether the MLflow run was there before.
 
     Raises:
         TrackingError: the store or server cannot be used.
@@ -122,6 +126,7 @@ class Tracker:
         *,
         source: str,
         database: Path | None = None,
+        going_on: str | None = None,
     ) -> None:
         self.uri = store_uri(folder, uri)
         if database is not None and not _own_database(folder).exists():
@@ -135,9 +140,30 @@ class Tracker:
             else:
                 location = _artifact_location(self.uri)
                 self.experiment_id = self._client.create_experiment(experiment, artifact_location=location)
-            tags = {"mlflow.user": getpass.getuser(), "mlflow.source.name": source}
+            self.goes_on = going_on is not None and self._reopen(going_on)
+            if going_on is not None and self.goes_on:
+                self.run_id = going_on
+                return
+            tags = {"mlflow.user": _user(), "mlflow.source.name": source}
             run = self._client.create_run(self.experiment_id, tags=tags, run_name=run_name)
         self.run_id: str = run.info.run_id
+
+    def _reopen(self, run_id: str) -> bool:
+        """Marks an MLflow run as running again; False where this store does not know it."""
+        from mlflow.exceptions import MlflowException
+        from mlflow.protos.databricks_pb2 import RESOURCE_DOES_NOT_EXIST, ErrorCode
+
+        try:
+            found = self._client.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code == ErrorCode.Name(RESOURCE_DOES_NOT_EXIST):
+                return False
+            raise
+        if found.info.lifecycle_stage != "active":
+            return False
+        self._client.update_run(run_id, status="RUNNING")
+        self.experiment_id = found.info.experiment_id
+        return True
 
     @property
     def directions(self) -> str:
@@ -157,6 +183,10 @@ class Tracker:
         flat = [Param(key, str(value)[:6000]) for key, value in flatten(params).items()]
         for start in range(0, len(flat), 100):
             self._client.log_batch(self.run_id, params=flat[start : start + 100])
+
+    def set_tag(self, name: str, value: str) -> None:
+        """Records a word about the run."""
+        self._client.set_tag(self.run_id, name, value)
 
     def log_metrics(self, metrics: Mapping[str, float], step: int = 0) -> None:
         """Records numbers at a step."""
@@ -186,6 +216,14 @@ class Tracker:
     def close(self, status: str = "FINISHED") -> None:
         """Ends the run: FINISHED, FAILED or KILLED."""
         self._client.set_terminated(self.run_id, status)
+
+
+def _user() -> str:
+    """The user's name; in a container its number may have none."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return str(os.getuid())
 
 
 def flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -12,12 +13,21 @@ from typing import Any
 
 from rich.console import Console
 
+from pipelines.checkpoints import remove_all
 from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import TrainConfig
+from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, fit_model, prepare_inputs
+from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
+from pipelines.resumption import (
+    absolute_inputs,
+    earlier_run,
+    tell_finished,
+    tell_removed,
+    tell_resumed,
+)
 from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
 from pipelines.session import ray_session
 from pipelines.tracking import Tracker, prepare_store
@@ -29,42 +39,78 @@ DECODE_CPUS = 0.5
 
 
 def train(config: TrainConfig, console: Console) -> int:
-    """Runs a training from start to end.
+    """Runs a training from start to end, or on from where it was ended before.
 
     Returns:
-        Exit code: 0, 1 where more videos failed than allowed, 130 after Ctrl-C.
+        Exit code: 0, 1 where more videos failed than allowed, 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         StreamerError: what the user gave cannot be used; nothing has been written then.
     """
     folder = RunFolder(config.out)
-    folder.check_free()
-    inputs = prepare_inputs(config.inputs, config.truth, config.model.snippet_size, console)
-    config = replace(config, model=fit_model(config.model, inputs))
-    return TrainingRun(replace(config, init=_check_init(config)), folder, inputs, console).run()
+    config = replace(config, inputs=absolute_inputs(config.inputs), init=_absolute_init(config.init))
+    with FolderLock(folder.root) as lock:
+        if folder.run_json.exists():
+            lock.hold()
+        if config.fresh:
+            folder.check_replaceable()
+            earlier = None
+        else:
+            earlier = earlier_run(folder, "train", asdict(config))
+        if earlier is not None and earlier["state"] == "finished":
+            return tell_finished(earlier, folder, config.max_failed, console)
+        if earlier is not None:
+            tell_resumed(earlier, folder, console)
+            inputs = stored_inputs(folder, config.inputs, config.truth, console)
+        else:
+            inputs = prepare_inputs(config.inputs, config.truth, config.model.snippet_size, console)
+        config = replace(config, model=fit_model(config.model, inputs))
+        _check_init(config)
+        return TrainingRun(config, folder, inputs, console, earlier, lock).run()
 
 
-def _check_init(config: TrainConfig) -> str | None:
-    """The absolute path of the checkpoint to start from, once it is known to fit."""
+def _absolute_init(init: str | None) -> str | None:
+    return None if init is None else str(checkpoint_of(init))
+
+
+def _check_init(config: TrainConfig) -> None:
+    """Makes sure that the model to start from fits."""
     if config.init is None:
-        return None
-    path = checkpoint_of(config.init)
-    stored = checkpoint.read(path)["config"]
+        return
+    stored = checkpoint.read(config.init)["config"]
     # What learning does may change between runs; what the parameters mean may not.
     fixed = {key: value for key, value in config.model.to_dict().items() if key != "learning"}
     differing = config_difference({key: stored.get(key) for key in fixed}, fixed)
     if differing:
         raise CheckpointError(
-            f"{path}: was trained with another configuration; these differ: {', '.join(differing)}: "
+            f"{config.init}: was trained with another configuration; these differ: {', '.join(differing)}: "
             "give the same values, or another --init"
         )
-    return str(path)
 
 
 class TrainingRun:
-    """One training, from the first file written to the last."""
+    """One training, from the first file written to the last.
 
-    def __init__(self, config: TrainConfig, folder: RunFolder, inputs: Inputs, console: Console) -> None:
+    Args:
+        config: what is asked for.
+        folder: the run.
+        inputs: what it reads.
+        console: where it tells how it goes.
+        earlier: `run.json` of the run that goes on; None where it begins.
+        lock: of the folder; is held from the moment the folder exists.
+    """
+
+    def __init__(
+        self,
+        config: TrainConfig,
+        folder: RunFolder,
+        inputs: Inputs,
+        console: Console,
+        earlier: Mapping[str, Any] | None,
+        lock: FolderLock,
+    ) -> None:
+        self._earlier = earlier
+        self._lock = lock
         self._config = config
         self._folder = folder
         self._inputs = inputs
@@ -81,12 +127,12 @@ class TrainingRun:
             preparing = pool.submit(prepare_store, self._folder, config.tracking_uri, Path(scratch))
             if config.tracking_uri or os.environ.get("MLFLOW_TRACKING_URI"):
                 preparing.result()  # another store tells at once whether it can be used
-            with ray_session(config.workers, config.lanes * DECODE_CPUS, gpus):
-                tracker, facts = open_run(
-                    "train", asdict(config), self._folder, self._inputs, database=preparing.result()
-                )
+            with ray_session(config.workers, config.lanes * config.decoders * DECODE_CPUS, gpus):
+                tracker, facts = self._open(preparing.result())
                 with failing(self._folder, facts, self._rows, tracker):
-                    state, findings = self._fit(tracker)
+                    state, findings = self._fit(tracker, facts)
+        if state == "finished":
+            remove_all(self._folder.checkpoints)
         return conclude(
             state,
             folder=self._folder,
@@ -99,11 +145,25 @@ class TrainingRun:
             console=self._console,
         )
 
+    def _open(self, database: Path | None) -> tuple[Tracker, dict[str, Any]]:
+        """Opens the run; removes an earlier one where that was asked for, now that nothing is in the way."""
+        if self._config.fresh:
+            tell_removed(self._folder.clear(), self._folder, self._console)
+        return open_run(
+            "train",
+            asdict(self._config),
+            self._folder,
+            self._inputs,
+            database=database,
+            earlier=self._earlier,
+            lock=self._lock,
+        )
+
     def _rows(self) -> list[VideoRow]:
         return video_rows(self._inputs.entries, self._totals.ended, self._folder)
 
-    def _fit(self, tracker: Tracker) -> tuple[RunState, dict[str, Any]]:
-        """Runs the workers to the end, or to Ctrl-C.
+    def _fit(self, tracker: Tracker, facts: Mapping[str, Any]) -> tuple[RunState, dict[str, Any]]:
+        """Runs the workers to the end, or until somebody stops them.
 
         Returns:
             How it ended, and what `run.json` tells of it.
@@ -120,8 +180,12 @@ class TrainingRun:
             init=config.init,
             entries=list(self._inputs.videos),
             decoder=config.decoder,
+            decoders=config.decoders,
+            decode_timeout_s=config.decode_timeout_s,
+            cache=None if config.cache is None else str(Path(config.cache).absolute()),
             sync=config.sync,
             sync_every=config.sync_every,
+            checkpoint_every_s=config.checkpoint_every_s,
             out=str(self._folder.root),
             metadata={
                 "streamer.config": json.dumps(asdict(config)),
@@ -136,17 +200,26 @@ class TrainingRun:
                 display.show(self._totals)
                 tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
 
-            with noticed_interrupt() as interrupted:
+            with noticed_interrupt() as request:
+
+                def stopping() -> None:
+                    # Job managers wait for seconds only: what matters is written before anything else.
+                    self._folder.write_run(request.state, {**facts, "totals": self._totals.facts()})
+                    tracker.close("KILLED")
+                    display.say(f"{request.state}: saving where the run is")
+
                 result = fit_workers(
                     task,
                     config.workers,
                     use_gpu=_use_gpu(config),
                     folder=self._folder,
                     receive=receive,
-                    interrupted=interrupted,
+                    tell=display.say,
+                    interrupted=request,
+                    stopping=stopping,
                 )
-        if result is None:
-            return "interrupted", {"totals": self._totals.facts()}
+        if result["stopped"]:
+            return request.state, {"totals": self._totals.facts()}
         assert len(set(result["checksums"])) == 1, f"replicas differ: {result['checksums']}"
         return "finished", {"parameters_crc32": result["checksums"][0], "totals": self._totals.facts()}
 

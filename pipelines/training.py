@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
+from typing import Protocol
 
+from pipelines.position import RunningVideo, WorkerPosition
 from pipelines.snippets import SnippetBlock, VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.synchronization import Synchronization
+from streamer.handover import put_video
 from streamer.lane import Signal
 from streamer.streamer import Streamer
 
 REPORT_SECONDS = 2.0
+ASK_SECONDS = 0.5  # between two questions whether to stop
 
 
 @dataclass
@@ -22,12 +27,16 @@ class WorkerReport:
 
     Attributes:
         snippets: snippets observed since the start of the run.
-        ended: videos that ended since the last report.
+        ended: videos that ended since the last report; at first those that ended before a restart.
         events: events per level ended since the start of the run.
         signal_sums: per level, sum of signals since the last report.
         signal_counts: per level, number of signals since the last report.
         num_levels: levels that exist.
         steps: optimiser steps taken since the start of the run.
+        seconds: since the last report.
+        waited_s: of these, spent on waiting for snippets.
+        barrier_s: of these, spent on meeting the other workers.
+        bytes_ahead: decoded snippets that wait to be observed.
     """
 
     snippets: int = 0
@@ -37,6 +46,25 @@ class WorkerReport:
     signal_counts: list[int] = field(default_factory=list)
     num_levels: int = 0
     steps: int = 0
+    seconds: float = 0.0
+    waited_s: float = 0.0
+    barrier_s: float = 0.0
+    bytes_ahead: int = 0
+
+
+class Checkpoints(Protocol):
+    """Where positions are saved, with the model."""
+
+    def save(self, position: WorkerPosition) -> None:
+        """Saves; every worker calls at the same barrier."""
+        ...
+
+
+class NoCheckpoints:
+    """For runs that nobody will go on with."""
+
+    def save(self, position: WorkerPosition) -> None:
+        """Does nothing."""
 
 
 class TrainingLoop:
@@ -46,13 +74,21 @@ class TrainingLoop:
     next base step, whatever the others do.
 
     Args:
-        model: this worker's replica.
+        model: this worker's replica; where the run goes on, as it was at that position.
         synchronization: how it learns together with the others.
         streams: for each lane of the model, snippets and ends of its videos, in order.
         store: takes finished hierarchies.
         sync_every: base steps from one barrier to the next.
         report: called on every worker at the same barriers, every few seconds and at the end.
         clock: seconds, of any origin.
+        position: where to go on; the streams begin there.
+        checkpoints: where positions are saved, at barriers and at the end.
+        checkpoint_every_s: seconds from one to the next; half as long where one comes after an optimiser
+            step, when it is smallest.
+        asked_to_stop: whether somebody wants the run to stop here; asked about twice a second.
+
+    Attributes:
+        stopped: whether the run was stopped before its end.
     """
 
     def __init__(
@@ -65,6 +101,10 @@ class TrainingLoop:
         sync_every: int,
         report: Callable[[WorkerReport], None],
         clock: Callable[[], float] = time.monotonic,
+        position: WorkerPosition | None = None,
+        checkpoints: Checkpoints | None = None,
+        checkpoint_every_s: float = math.inf,
+        asked_to_stop: Callable[[], bool] = lambda: False,
     ) -> None:
         assert len(streams) == len(model.lanes), "every lane has a stream"
         self._model = model
@@ -74,25 +114,55 @@ class TrainingLoop:
         self._sync_every = sync_every
         self._send = report
         self._clock = clock
-        self._signals: list[list[Signal]] = [[] for _ in streams]
+        self._checkpoints = checkpoints or NoCheckpoints()
+        self._checkpoint_every_s = checkpoint_every_s
+        self._asked_to_stop = asked_to_stop
+        self.stopped = False
+        self._last_report = self._last_checkpoint = self._last_question = clock()
+        position = position or WorkerPosition([[] for _ in streams])
+        self._waiting = [list(videos) for videos in position.running]
+        self._current: list[RunningVideo | None] = [None for _ in streams]
+        self._ended = list(position.ended)
         self._report = self._fresh_report()
-        self._last_report = clock()
+        self._report.snippets = position.snippets
+        for level, count in enumerate(position.events):
+            self._report.events[level] = count
+        self._report.ended = list(position.ended)
+        for lane in range(len(streams)):
+            self._begin(lane)
 
     def run(self) -> WorkerReport:
-        """Trains to the end of all streams.
+        """Trains to the end of all streams, or until it is asked to stop.
 
         Returns:
             The last report, whose totals are those of the run.
         """
         while self._period():
             pass
-        self._synchronization.finish()
+        self._save()
+        if not self.stopped:
+            self._synchronization.finish()
         last = self._report
         self._flush()
         return last
 
+    @property
+    def position(self) -> WorkerPosition:
+        """How far this worker has come; exact at barriers."""
+        running = [
+            [*([current] if current else []), *waiting]
+            for current, waiting in zip(self._current, self._waiting, strict=True)
+        ]
+        return WorkerPosition(
+            running,
+            self._ended,
+            self._report.snippets,
+            self._report.events,
+            self._synchronization.averaged_steps,
+        )
+
     def _period(self) -> bool:
-        """Goes from one barrier to the next; False when no worker had a snippet left."""
+        """Goes from one barrier to the next; False when no worker had a snippet left, or all shall stop."""
         steps = observed = 0
         while steps < self._sync_every and (watching := self._supply_lanes()) > 0:
             self._note(self._model.advance())
@@ -101,11 +171,36 @@ class TrainingLoop:
             if steps < self._sync_every:
                 self._synchronization.base_step_done()
         self._report.snippets += observed
-        wants_report = self._clock() - self._last_report > REPORT_SECONDS
-        active, reports = self._synchronization.barrier(observed, [float(observed > 0), float(wants_report)])
+        learned = self._steps
+        flags = [float(flag) for flag in (observed > 0, *self._wishes())]
+        active, reports, overdue, due, stops = self._synchronization.barrier(observed, flags)
+        self.stopped = stops > 0 and active > 0
+        if self.stopped:
+            return False
+        if overdue > 0 or (due > 0 and self._steps > learned):
+            self._save()
         if reports > 0:
             self._flush()
         return active > 0
+
+    def _wishes(self) -> tuple[bool, bool, bool, bool]:
+        """What this worker wants of the next barrier: a report, a checkpoint, a cheap one, to stop."""
+        now = self._clock()
+        since = now - self._last_checkpoint
+        asked = False
+        if now - self._last_question >= ASK_SECONDS:
+            self._last_question = now
+            asked = self._asked_to_stop()
+        return (
+            now - self._last_report > REPORT_SECONDS,
+            since >= self._checkpoint_every_s,
+            2 * since >= self._checkpoint_every_s,
+            asked,
+        )
+
+    def _save(self) -> None:
+        self._checkpoints.save(self.position)
+        self._last_checkpoint = self._clock()
 
     def _supply_lanes(self) -> int:
         """Gives snippets to lanes that have none left; returns how many lanes have some now."""
@@ -115,32 +210,69 @@ class TrainingLoop:
         return sum(lane.waiting > 0 for lane in self._model.lanes)
 
     def _supply(self, lane: int) -> None:
-        for item in self._streams[lane]:
-            if isinstance(item, SnippetBlock):
-                self._model.offer(item.data, lane)
+        while self._model.lanes[lane].waiting == 0:
+            before = self._clock()
+            item = next(self._streams[lane], None)
+            self._report.waited_s += self._clock() - before
+            if item is None:
                 return
-            self._end_video(item, lane)
+            if isinstance(item, SnippetBlock):
+                self._offer(item, lane)
+            else:
+                self._end_video(item, lane)
+
+    def _offer(self, block: SnippetBlock, lane: int) -> None:
+        current = self._current[lane]
+        if current is None:
+            current = self._current[lane] = RunningVideo(block.video_id)
+        assert (current.video_id, current.next) == (block.video_id, block.index), "a video goes on elsewhere"
+        self._model.offer(block.data, lane)
+        current.next += len(block.data)
+
+    def _begin(self, lane: int) -> None:
+        """Goes on with the next video in the middle that was waiting for this lane, if there is one."""
+        if not self._waiting[lane]:
+            self._current[lane] = None
+            return
+        video = self._current[lane] = self._waiting[lane].pop(0)
+        if video.state is None:
+            return
+        put_video(self._model, lane, video.state)
+        video.state = None
+        if self._steps != video.steps:
+            self._model.lanes[lane].parameters_changed()
 
     def _end_video(self, end: VideoEnd, lane: int) -> None:
+        current = self._current[lane]
         if end.status == "done":
+            assert current is not None, "a video that is done has snippets"
             hierarchy = self._model.end_video(end.duration_s, end.video_id, lane)
-            self._store.write(hierarchy, self._signals[lane])
+            self._store.write(hierarchy, current.signals)
             for level in range(hierarchy.num_levels):
                 self._report.events[level] += 1  # the one that the end of the video closed
         else:
+            self._store.discard(end.video_id)
             self._model.start_video(lane)
-        self._signals[lane] = []
         self._report.ended.append(end)
+        self._ended.append(end)
+        self._begin(lane)
 
     def _note(self, observed: Sequence[Sequence[Signal]]) -> None:
         """Takes in the signals of one base step, per lane."""
         if self._store.keeps_signals:
-            for kept, new in zip(self._signals, observed, strict=True):
-                kept += new
+            for current, new in zip(self._current, observed, strict=True):
+                if new:
+                    assert current is not None, "a lane that observes watches a video"
+                    current.signals += new
         for signal in chain.from_iterable(observed):
             self._report.signal_sums[signal.level] += signal.value
             self._report.signal_counts[signal.level] += 1
             self._report.events[signal.level] += signal.boundary
+
+    @property
+    def _steps(self) -> int:
+        assert self._model.learner is not None
+        return self._model.learner.steps
 
     def _fresh_report(self, last: WorkerReport | None = None) -> WorkerReport:
         most = self._model.config.max_levels
@@ -152,9 +284,10 @@ class TrainingLoop:
         )
 
     def _flush(self) -> None:
-        assert self._model.learner is not None
+        now = self._clock()
         self._report.num_levels = len(self._model.levels)
-        self._report.steps = self._model.learner.steps
+        self._report.steps = self._steps
+        self._report.seconds = now - self._last_report
         self._send(self._report)
         self._report = self._fresh_report(self._report)
-        self._last_report = self._clock()
+        self._last_report = now

@@ -1,7 +1,6 @@
 """Videos in the middle, and gradients in the making, handed from one model to another with equal parameters.
 
-So that a run can go on with another number of workers or lanes than it stopped with. Both models must have
-settled: no loss waits, and no gradient is left in a table.
+So that a run can go on with another number of workers or lanes than it stopped with.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ def take_video(model: Streamer, lane: int) -> State:
     """What `put_video` needs to go on with a lane's video; the lane keeps it too.
 
     Args:
-        model: must have settled.
+        model: must have settled: no loss waits, and no gradient is left in a table.
         lane: which lane.
 
     Returns:
@@ -51,11 +50,11 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
     """Lets a lane go on with a video that `take_video` took.
 
     Args:
-        model: has settled, and has the parameters and precision of the model that the video was taken from.
+        model: has the parameters and precision of the model that the video was taken from. Where its
+            parameters have changed since, the lane must be told (`Lane.parameters_changed`).
         lane: which lane; whatever it watches is dropped.
         state: what `take_video` returned.
     """
-    assert settled(model), "losses wait"
     memory = model.memory
     vectors = _put(memory.vectors, state["vectors"])
     predictions = _put(memory.predictions, state["predictions"])

@@ -1,15 +1,21 @@
-"""Events of one recording by a model that has learned."""
+"""Events of recordings by a model that has learned."""
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
+import torch
 
+from streamer import checkpoint
+from streamer.config import Precision, StreamerConfig, config_from_dict
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
 from streamer.lane import Signal
+from streamer.release import is_release_checkpoint, load_release_checkpoint
 from streamer.sources import Decoder, is_vectors, open_source, path_of
 from streamer.streamer import Streamer
 
@@ -113,3 +119,79 @@ def _observe(
         if progress is not None:
             progress(model.lanes[0].index)
     return signals
+
+
+class StoredModel:
+    """A checkpoint of this project or of the published release; makes models that begin as it says.
+
+    They begin with the first snippet of a video; what the checkpoint knows of videos in the middle is left
+    out.
+
+    Args:
+        path: the file, which is read once.
+        device: where the models compute.
+        precision: as for `Streamer`; by default the one in which the checkpoint's model computed.
+
+    Raises:
+        CheckpointError: the file cannot be read, or is no checkpoint.
+    """
+
+    def __init__(
+        self, path: str | Path, device: torch.device | str = "cpu", precision: Precision | None = None
+    ) -> None:
+        self._path = path
+        self._device = device
+        self._precision: Precision | None = precision
+        self._content = None if is_release_checkpoint(path) else checkpoint.read(path)
+
+    def frozen(self, lanes: int = 1) -> Streamer:
+        """A model that does not learn.
+
+        Raises:
+            CheckpointError: the checkpoint's parts do not fit each other.
+        """
+        if self._content is not None:
+            return self._make(lanes, train=False)
+        precision = self._precision or "float32"
+        return load_release_checkpoint(self._path, lanes=lanes, device=self._device, precision=precision)
+
+    def learning(self) -> Streamer:
+        """A model with one lane that goes on learning, with the checkpoint's parameters and Adam's state.
+
+        Gradients are summed, and inputs and losses counted, from zero.
+
+        Raises:
+            CheckpointError: the checkpoint holds no learner, or its parts do not fit each other.
+        """
+        if self._content is None or self._content.get("learner") is None:
+            raise CheckpointError(
+                f"{self._path}: holds no learner to go on with: use it frozen, or give another checkpoint"
+            )
+        model = self._make(1, train=True)
+        assert model.learner is not None
+        model.inputs.clear()
+        model.learner.losses.clear()
+        return model
+
+    def _make(self, lanes: int, *, train: bool) -> Streamer:
+        assert self._content is not None
+        content = self._content
+        try:
+            config = config_from_dict(StreamerConfig, content["config"])
+        except ConfigError as error:
+            raise CheckpointError(
+                f"{self._path}: was written with another version's configuration: {error}"
+            ) from error
+        stored: Precision = content["precision"]
+        model = Streamer(
+            config,
+            lanes=lanes,
+            seed=content["seed"],
+            train=train,
+            device=self._device,
+            precision=self._precision or stored,
+        )
+        if train:  # the optimiser would go on in the very tensors that it is given
+            content = {**content, "learner": copy.deepcopy(content["learner"])}
+        checkpoint.restore(model, content, self._path, running=False)
+        return model

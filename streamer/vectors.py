@@ -16,30 +16,43 @@ _GRID_TOLERANCE = 1e-6  # of a snippet: two times closer than this are the same 
 class VectorReader(Iterator[np.ndarray]):
     """Reads the vectors of one file in order, once; a context manager that lets go of the file on leaving.
 
-    Vector k is the row in force at `start_s + k * snippet_size`. Rows are read from the disk as they are
+    Vector k is the row in force at `start_s + k * snippet_size`; those from `first` up to before `stop` are
+    delivered. Rows are read from the disk as they are
     asked for, so memory does not grow with the length of the file.
 
     Attributes:
         dim: D, the width of a vector.
-        duration_s: seconds from the first vector delivered to the end of the last.
+        duration_s: seconds from `start_s` to the end of the recording or to `end_s`, also if `first` is not 0;
+            where `stop` comes before that, the seconds up to there.
     """
 
     dim: int
     duration_s: float
 
-    def __init__(self, uri: str, snippet_size: float, start_s: float, end_s: float | None) -> None:
+    def __init__(
+        self,
+        uri: str,
+        snippet_size: float,
+        start_s: float,
+        end_s: float | None,
+        first: int = 0,
+        stop: int | None = None,
+    ) -> None:
         rows = _map_rows(uri)
         total_s = len(rows) * snippet_size
         if start_s >= total_s:
             raise VideoError(uri, f"start_s {start_s:g} is not before the end at {total_s:g} s")
-        self.duration_s = (total_s if end_s is None else min(end_s, total_s)) - start_s
+        whole_s = (total_s if end_s is None else min(end_s, total_s)) - start_s
         self.dim = rows.shape[1]
         self._uri = uri
         self._snippet_size = snippet_size
         self._rows: np.ndarray | None = rows
-        self._next = math.floor(start_s / snippet_size + _GRID_TOLERANCE)
-        count = math.ceil(self.duration_s / snippet_size - _GRID_TOLERANCE)
-        self._stop = min(self._next + count, len(rows))
+        row = math.floor(start_s / snippet_size + _GRID_TOLERANCE)
+        count = min(math.ceil(whole_s / snippet_size - _GRID_TOLERANCE), len(rows) - row)
+        end = count if stop is None else min(stop, count)
+        self.duration_s = min(whole_s, end * snippet_size) if end == stop else whole_s
+        self._next = row + first
+        self._stop = row + end
 
     def __enter__(self) -> "VectorReader":
         return self
@@ -76,7 +89,13 @@ class VectorReader(Iterator[np.ndarray]):
 
 
 def open_vectors(
-    uri: str, *, snippet_size: float, start_s: float = 0.0, end_s: float | None = None
+    uri: str,
+    *,
+    snippet_size: float,
+    start_s: float = 0.0,
+    end_s: float | None = None,
+    first: int = 0,
+    stop: int | None = None,
 ) -> VectorReader:
     """Opens a `.npy` file [n, D] of float16, float32 or float64; row k is the snippet at `k * snippet_size`.
 
@@ -85,6 +104,8 @@ def open_vectors(
         snippet_size: seconds per row.
         start_s: seconds of the file to leave out at its beginning.
         end_s: seconds after the file's beginning at which to stop; None for its end.
+        first: number of the first vector to deliver; none is delivered if it lies beyond the end.
+        stop: number of the first vector not to deliver any more; None for all to the end.
 
     Returns:
         A single-pass iterator of float32 arrays [D], to be used in a `with` statement.
@@ -95,7 +116,9 @@ def open_vectors(
     assert snippet_size > 0, snippet_size
     assert start_s >= 0, start_s
     assert end_s is None or end_s > start_s, (start_s, end_s)
-    return VectorReader(uri, snippet_size, start_s, end_s)
+    assert first >= 0, first
+    assert stop is None or stop > first, (first, stop)
+    return VectorReader(uri, snippet_size, start_s, end_s, first, stop)
 
 
 def probe_vectors(uri: str) -> tuple[int, int]:

@@ -1,9 +1,9 @@
 """An opened video file or address, and the frames that FFmpeg decodes from it, one at a time."""
 
 from collections import deque
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from fractions import Fraction
-from itertools import chain, dropwhile, takewhile
+from itertools import chain, dropwhile, pairwise, takewhile
 from typing import NamedTuple
 
 import av
@@ -15,6 +15,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from streamer.errors import VideoError
+from streamer.video.clock import MAX_GAP_S
+from streamer.video.skipping import Shows, SkippedFrame, Skipping
 
 NETWORK_TIMEOUT_S = 30.0
 MAX_FAILED_READS = 16
@@ -26,6 +28,8 @@ NOT_VIDEO = ("tty", "image2", "_pipe")
 INDEXED = ("mov", "matroska")
 # Transport formats that are cut at any place, so that data before the first whole picture is no damage.
 CUT_ANYWHERE = ("mpegts", "mpeg")
+
+Frame = VideoFrame | SkippedFrame
 
 
 class BrokenStreamError(Exception):
@@ -53,7 +57,7 @@ class _Batch(NamedTuple):
         decoded: whether a packet was decoded (else none was read, or the end of the stream).
     """
 
-    frames: list[VideoFrame]
+    frames: Sequence[Frame]
     damage: str | None = None
     complete_before: int | None = None
     decoded: bool = False
@@ -92,6 +96,7 @@ class VideoFile:
         self._codec = self.stream.codec_context
         self._codec.thread_count = threads
         self._codec.thread_type = "AUTO"
+        self._skipping: Skipping | None = None
         assert self.stream.time_base is not None
         self.time_base: Fraction = self.stream.time_base
 
@@ -103,11 +108,28 @@ class VideoFile:
         """Whether the container's format goes by one of `names`."""
         return any(name in names for name in self.container.format.name.split(","))
 
-    def frames(self) -> Iterator[VideoFrame]:
+    def skip(self, shows: Shows, latest: int) -> None:
+        """Leaves out, from now on, pictures that nothing refers to and that no snippet shows.
+
+        Skipped frames stand in their places. Damage inside of such a picture is not noticed.
+
+        Args:
+            shows: whether a snippet may show a picture that is on screen from one stamp (ticks) to another.
+            latest: stamp of the frame that was decoded last.
+        """
+        self._skipping = Skipping(self._codec, self.time_base, shows, latest)
+
+    @property
+    def skips(self) -> bool:
+        """Whether `skip` was called."""
+        return self._skipping is not None
+
+    def frames(self) -> Iterator[Frame]:
         """Decodes from where the file stands, in the order on screen, a packet when a frame is asked for.
 
         Raises:
-            BrokenStreamError: after the last frame that was complete before the damage.
+            BrokenStreamError: after the last frame that was complete before the damage; where pictures are
+                skipped, that is not exactly known, and the place is to be read again without.
         """
         lead_in = self.is_format(CUT_ANYWHERE)
         batches = self._batches()
@@ -115,10 +137,12 @@ class VideoFile:
             lead_in = lead_in and not batch.frames
             yield from batch.frames
             if batch.damage is not None and not lead_in:
+                if self._skipping is not None:
+                    raise BrokenStreamError(batch.damage, last=False)
                 last = yield from self._frames_in_the_making(batches, batch.complete_before)
                 raise BrokenStreamError(batch.damage, last)
 
-    def frames_from(self, pts: int) -> Iterator[VideoFrame] | None:
+    def frames_from(self, pts: int) -> Iterator[Frame] | None:
         """Like `frames`, but from a key frame shown at or before `pts` (ticks) on.
 
         Returns:
@@ -136,21 +160,33 @@ class VideoFile:
             return None  # what is wrong shows again, with its place, when reading from the start
         return None
 
-    def _frames_from_key(self, target: int, pts: int) -> Iterator[VideoFrame] | None:
+    def _frames_from_key(self, target: int, pts: int) -> Iterator[Frame] | None:
         """The frames from the key frame to which the index leads from `target`, if it is shown by `pts`."""
         self.container.seek(target, stream=self.stream)
+        if not self._steady():
+            return None
         key = next(self.container.demux(self.stream))
         if not key.is_keyframe or key.pts is None or key.pts > pts:
             return None
         first_pts = key.pts
         self.container.seek(target, stream=self.stream)
         self._latest_dts.clear()
+        if self._skipping is not None:
+            self._skipping.restart()
         # Frames shown before an open group's key frame refer to pictures that were skipped.
         frames = dropwhile(lambda frame: frame.pts is None or frame.pts < first_pts, self.frames())
         first = next(frames, None)
         if first is None or first.pts != first_pts:
             return None
         return chain([first], frames)
+
+    def _steady(self) -> bool:
+        """Whether the index has no jump in time that only a clock that runs from the start can bridge.
+
+        To be asked after the first seek: Matroska's index is not read before.
+        """
+        stamps = [entry.timestamp for entry in self.stream.index_entries]
+        return all(0 <= (b - a) * self.time_base <= MAX_GAP_S for a, b in pairwise(stamps))
 
     def _batches(self) -> Iterator[_Batch]:
         """Reads and decodes on, over damage, until the file ends or cannot be read any more."""
@@ -159,6 +195,10 @@ class VideoFile:
         while failures < MAX_FAILED_READS:
             try:
                 packet = next(packets, None)
+            except IndexError:
+                # PyAV, where a packet belongs to a stream that was not there when the file was opened.
+                packets = self.container.demux()
+                continue
             except FFmpegError as error:
                 failures += 1
                 packets = self.container.demux()
@@ -183,17 +223,21 @@ class VideoFile:
         oldest_dts = self._latest_dts[0] if self._latest_dts else None
         if packet.is_corrupt:
             return _Batch([], "damaged data", oldest_dts)
+        if packet.size > 0 and self._skipping is not None and self._skipping.choose(packet):
+            return _Batch([])
         try:
             frames = self._codec.decode(packet)
         except FFmpegError as error:
             return _Batch([], _message(error), oldest_dts)
         whole = list(takewhile(lambda frame: not frame.is_corrupt, frames))
         damage = "damaged picture" if len(whole) < len(frames) else None
-        return _Batch(whole, damage, decoded=packet.size > 0)
+        at_end = packet.size == 0 and damage is None
+        filled = self._skipping.fill_in(whole, at_end) if self._skipping is not None else whole
+        return _Batch(filled, damage, decoded=packet.size > 0)
 
     def _frames_in_the_making(
         self, batches: Iterator[_Batch], complete_before: int | None
-    ) -> Generator[VideoFrame, None, bool]:
+    ) -> Generator[Frame, None, bool]:
         """Yields frames from before the damage that the decoder held back; returns whether nothing follows.
 
         A frame is never shown before it is decoded, so those shown before the damaged packet's decoding time

@@ -3,10 +3,11 @@
 import os
 from typing import Literal
 
-from streamer.errors import ConfigError
-from streamer.video.decord_reader import DecordReader, decord_is_installed
+from streamer.errors import ConfigError, VideoError
+from streamer.video.decord_reader import READS_RIGHTLY, DecordReader, decord_is_installed
 from streamer.video.grid import SnippetGrid
-from streamer.video.pyav_reader import PyavReader
+from streamer.video.probe import probe
+from streamer.video.pyav_reader import PyavReader, leads_to_the_middle
 from streamer.video.reader import SnippetReader
 
 DecoderName = Literal["pyav", "decord"]
@@ -41,3 +42,17 @@ def open_snippets(
     if decoder == "decord":
         return DecordReader(os.fspath(uri), grid)
     raise ConfigError(f"decoder: {decoder!r} is unknown; use one of: {', '.join(available_decoders())}")
+
+
+def can_begin_anywhere(uri: str | os.PathLike[str], decoder: DecoderName = "pyav") -> bool:
+    """Whether a reader whose grid begins late in the video leaves most of what lies before undecoded.
+
+    Decodes a few frames at most. decord always does, but it reads through the whole file when it opens it.
+    A video that cannot be opened gives False: the reader will say what is wrong with it.
+    """
+    try:
+        if decoder == "decord":
+            return any(name in READS_RIGHTLY for name in probe(uri).container.split(","))
+        return leads_to_the_middle(os.fspath(uri))
+    except VideoError:
+        return False

@@ -11,8 +11,9 @@ import numpy as np
 
 from streamer.errors import ConfigError, VideoError
 from streamer.video.clock import Span
-from streamer.video.container import BrokenStreamError
+from streamer.video.container import BrokenStreamError, VideoFile
 from streamer.video.grid import SnippetGrid
+from streamer.video.groups import all_groups_closed
 from streamer.video.probe import probe
 from streamer.video.reader import SnippetReader, TimedFrame
 
@@ -53,6 +54,10 @@ class DecordReader(SnippetReader):
             raise VideoError(
                 uri, f"decord shows wrong frames of {info.container} files; use the decoder 'pyav'"
             )
+        if not _jumps_rightly(uri):
+            raise VideoError(
+                uri, "decord shows wrong frames after some of its key frames; use the decoder 'pyav'"
+            )
         super().__init__(uri, info, grid, TOLERANCE_S)
         self._video: Any = _open(uri, grid.frame_size)
         self._stamps = np.asarray(self._video.get_frame_timestamp(range(len(self._video))), np.float64)
@@ -75,6 +80,9 @@ class DecordReader(SnippetReader):
         for index, (start_s, end_s) in enumerate(zip(starts - starts[0], ends - starts[0], strict=True)):
             yield TimedFrame(Span(float(start_s), float(end_s)), partial(self._render, index))
 
+    def _frames_without_skipping(self, index: int) -> None:
+        return None
+
     def _render(self, index: int) -> np.ndarray:
         import decord
 
@@ -82,6 +90,15 @@ class DecordReader(SnippetReader):
             return self._video[index].asnumpy()
         except decord.DECORDError as error:
             raise BrokenStreamError(_first_line(error), last=False) from error
+
+
+def _jumps_rightly(uri: str) -> bool:
+    """Whether decord, which jumps to key frames, counts and decodes the frames behind them rightly."""
+    file = VideoFile(uri)
+    try:
+        return all_groups_closed(file)
+    finally:
+        file.close()
 
 
 def _open(uri: str, size: int) -> Any:

@@ -9,7 +9,7 @@ from fractions import Fraction
 from av.video.frame import VideoFrame
 
 from streamer.errors import VideoError
-from streamer.video.container import BrokenStreamError, VideoFile
+from streamer.video.container import BrokenStreamError, Frame, VideoFile
 
 SHORTFALL_S = 1.0
 # Formats that store a duration; for others FFmpeg estimates one from the size or from the end of the file.
@@ -65,7 +65,7 @@ def probe(uri: str | os.PathLike[str]) -> VideoInfo:
         file.close()
 
 
-def first_frame(file: VideoFile, frames: Iterator[VideoFrame]) -> VideoFrame:
+def first_frame(file: VideoFile, frames: Iterator[Frame]) -> VideoFrame:
     """Takes the first frame from the frames of a file that was just opened.
 
     Raises:
@@ -79,6 +79,7 @@ def first_frame(file: VideoFile, frames: Iterator[VideoFrame]) -> VideoFrame:
         ) from error
     if frame is None:
         raise VideoError(file.uri, "has no frame that can be decoded; replace or re-encode it")
+    assert isinstance(frame, VideoFrame), "nothing is skipped yet"
     return frame
 
 

@@ -20,11 +20,12 @@ class TimedFrame:
 
     Attributes:
         span: when it is on screen.
-        render: converts it to uint8 `[frame_size, frame_size, 3]`, RGB.
+        render: converts it to uint8 `[frame_size, frame_size, 3]`, RGB; None if it was not decoded, because
+            it seemed that no snippet would show it.
     """
 
     span: Span
-    render: Callable[[], np.ndarray]
+    render: Callable[[], np.ndarray] | None
 
 
 class SnippetReader(ABC):
@@ -38,12 +39,17 @@ class SnippetReader(ABC):
     Iterating raises `VideoError` where decoding breaks, after all snippets that lie before that place, and
     `TruncatedVideoError` after the last snippet if the file ends before what it declares.
 
+    Readers of consecutive parts (`grid.first`, `grid.stop`) give together what one reader of the whole gives,
+    up to the first part that delivers fewer than `stop - first` snippets: that one ends with the error of the
+    whole and its duration. A part that delivers all of them says nothing about what follows.
+
     Attributes:
         uri: the file or address.
         info: what the video declares.
         grid: which moments are delivered.
-        duration_s: measured seconds of the delivered part, which ends at `grid.end_s` or with the video; None
-            until all snippets were delivered or reading broke.
+        duration_s: measured seconds from `grid.start_s` to `grid.end_s` or to where the video ends or breaks,
+            also if `grid.first` is not 0; where `grid.stop` was reached, the seconds up to there. None until
+            all snippets were delivered or reading broke.
         frames_read: frames that have been looked at so far.
     """
 
@@ -86,10 +92,18 @@ class SnippetReader(ABC):
 
     @abstractmethod
     def _frames(self) -> Iterator[TimedFrame]:
-        """All frames from the one on screen at `grid.start_s`, or an earlier one, to the last.
+        """All frames from the one on screen at `grid.seek_s(grid.first)`, or an earlier one, to the last.
 
         Raises:
             BrokenStreamError: where decoding breaks.
+        """
+
+    @abstractmethod
+    def _frames_without_skipping(self, index: int) -> Iterator[TimedFrame] | None:
+        """All frames, every one decoded, from the one on screen at `grid.seek_s(index)`, or an earlier one, on.
+
+        Returns:
+            The frames; None if all frames have been decoded before too.
         """
 
     @abstractmethod
@@ -105,16 +119,26 @@ class SnippetReader(ABC):
         frames = self._frames()
         shown: TimedFrame | None = None
         damage: BrokenStreamError | None = None
-        index = 0
+        index = self.grid.first
         while True:
             try:
                 following = next(frames, None)
             except BrokenStreamError as error:
                 following, damage = None, error
+            until_s = following.span.start_s if following else shown.span.end_s if shown else 0.0
+            if damage is not None or self._misses(shown, until_s):
+                # With frames left out it is not exactly known how far the good ones go.
+                again = self._frames_without_skipping(index)
+                if again is not None:
+                    frames, shown, damage = again, None, None
+                    continue
             if shown is not None:
-                due = self._due(index, following.span.start_s if following else shown.span.end_s)
+                due = self._due(index, until_s)
                 yield from self._copies(shown, due)
                 index = due.stop
+            if index == self.grid.stop:
+                self.duration_s = self.grid.stop_duration_s
+                return
             if following is None:
                 break
             self.frames_read += 1
@@ -122,6 +146,12 @@ class SnippetReader(ABC):
             if self.grid.end_s is not None and shown.span.start_s - self._tolerance_s >= self.grid.end_s:
                 break
         self._finish(shown, damage)
+
+    def _misses(self, shown: TimedFrame | None, until_s: float) -> bool:
+        """Whether a frame that was left out is on screen at a moment of the grid, since the next one is late."""
+        if shown is None or shown.render is not None:
+            return False
+        return self.grid.takes(shown.span.start_s - self._tolerance_s, until_s - self._tolerance_s)
 
     def _due(self, index: int, until_s: float) -> range:
         """Snippets from `index` on at which the frame shown until `until_s` is on screen."""
@@ -134,6 +164,7 @@ class SnippetReader(ABC):
         """One array for every snippet that is due, so that the consumer owns what it gets."""
         if not due:
             return
+        assert frame.render is not None
         try:
             image = frame.render()
         except BrokenStreamError as error:

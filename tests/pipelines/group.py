@@ -80,6 +80,7 @@ class Watched:
 
     def __init__(self, model: Streamer, inner: SummedGradients | AveragedParameters) -> None:
         self.checksums: list[int] = []
+        self.averaged_steps = 0  # of no use where nothing is saved
         self._model, self._inner = model, inner
         self._steps = 0
 

@@ -1,0 +1,211 @@
+"""Ray Data at work: workers with the model, each of which takes a seat in the library until the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, wait
+from dataclasses import dataclass
+from typing import Any
+
+import ray
+import ray.data
+from ray.data import ActorPoolStrategy, Dataset
+from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
+
+from pipelines.catalog import CatalogEntry
+from pipelines.decoding import DecodingSettings
+from pipelines.library import Library, LibraryReport
+from pipelines.run_folder import RunFolder
+from pipelines.segmenting import Feeds, SegmentingLoop, Watchers
+from pipelines.session import ClusterError
+from pipelines.snippets import SnippetFormat, VideoPart
+from pipelines.store import HierarchyStore
+from pipelines.streams import LaneStream, lane_stream
+from streamer.config import Precision
+from streamer.segmentation import StoredModel
+from streamer.sources import Decoder
+
+TELL_SECONDS = 2.0  # between two words of a worker to the library
+POLL_SECONDS = 0.5
+LEAVING_SECONDS = 20.0  # that workers have to leave their seats when the job ends early
+
+
+@dataclass(frozen=True)
+class SegmenterTask:
+    """What every worker is told; all are told the same.
+
+    Attributes:
+        checkpoint: the model.
+        device: where it computes.
+        precision: numbers that it computes with; by default those that it learned with.
+        lanes: videos that each worker watches at the same time.
+        adaptive: whether the model learns while it watches.
+        decoder: which library decodes.
+        decoding: how the videos of a lane are decoded.
+        out: folder of the run.
+        metadata: goes into every hierarchy's schema metadata.
+        signals: whether signals are stored.
+    """
+
+    checkpoint: str
+    device: str
+    precision: Precision | None
+    lanes: int
+    adaptive: bool
+    decoder: Decoder
+    decoding: DecodingSettings
+    out: str
+    metadata: Mapping[str, str]
+    signals: bool
+
+
+class Segmenter:
+    """Ray Data's class: one per worker, started anew on another process where that of a worker died.
+
+    Args:
+        task: what to do.
+        library: handle of the actor with the `Library`.
+    """
+
+    def __init__(self, task: SegmenterTask, library: Any) -> None:
+        if not ray.get(library.opened.remote()):
+            raise RuntimeError("too many workers have died: the library tells")
+        stored = StoredModel(task.checkpoint, task.device, task.precision)
+        self._watchers = Watchers(stored, task.lanes, learning=task.adaptive)
+        self._store = HierarchyStore(RunFolder(task.out), task.metadata, signals=task.signals)
+        self._task = task
+        self._library = library
+
+    def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        """Takes a seat in the library, and stays until no video is left."""
+        seat, library = row["seat"], self._library
+        ray.get(library.join.remote(seat))
+        stopped = threading.Event()
+        feeds = Feeds(len(self._watchers), lambda: ray.get(library.lease.remote(seat)), self._open_stream)
+        threading.Thread(target=self._tell, args=(seat, stopped), name="tell", daemon=True).start()
+        try:
+            SegmentingLoop(
+                self._watchers,
+                feeds,
+                self._store,
+                lambda video, observed: ray.get(library.ended.remote(seat, video, observed)),
+            ).run(stopped.is_set)
+        finally:
+            stopped.set()
+        return row
+
+    def _open_stream(self, entries: Sequence[CatalogEntry]) -> LaneStream:
+        form = SnippetFormat.of(self._watchers.config, self._task.decoder)
+        return lane_stream([VideoPart(entry) for entry in entries], form, self._task.decoding)
+
+    def _tell(self, seat: int, stopped: threading.Event) -> None:
+        """Tells the library every few seconds that this worker lives, until one of them has enough."""
+        try:
+            while ray.get(self._library.observed.remote(seat, self._watchers.observed)):
+                if stopped.wait(TELL_SECONDS):
+                    return
+        finally:
+            stopped.set()
+
+
+@dataclass(frozen=True)
+class Workers:
+    """How many workers there are, and what each holds.
+
+    Attributes:
+        number: how many.
+        cpus: of each, beside those of its decoders.
+        gpus: of each; a fraction shares one.
+    """
+
+    number: int
+    cpus: float
+    gpus: float
+
+
+def segment_videos(
+    task: SegmenterTask,
+    catalog: str,
+    workers: Workers,
+    *,
+    receive: Callable[[LibraryReport], None],
+    interrupted: threading.Event,
+) -> bool:
+    """Segments all videos of a catalog.
+
+    Ray Data runs in a thread of its own, so that the calling thread stays free for reports and signals. What
+    became of videos is asked of the library: what comes out of a worker that died would come twice, or not.
+
+    Args:
+        task: what every worker is told.
+        catalog: what `write_catalog` wrote.
+        workers: that share the videos.
+        receive: called in the calling thread with what happened, about twice a second.
+        interrupted: is set when the job shall end early.
+
+    Returns:
+        Whether all videos have ended; False where the job was interrupted.
+
+    Raises:
+        ClusterError: workers die before any video ends.
+    """
+    library = _open_library(task, catalog, workers.number)
+    ended: Future[None] = Future()
+    dataset = _dataset(task, library, workers)
+    threading.Thread(target=_work, args=(dataset, ended), name="ray-data", daemon=True).start()
+    while True:
+        stopping = interrupted.wait(POLL_SECONDS)
+        done = ended.done()  # before the report is made, so that it is the last
+        report: LibraryReport = ray.get(library.report.remote())
+        receive(report)
+        if report.broken is not None:
+            raise ClusterError(report.broken)
+        if stopping or report.finished:
+            break
+        if done:
+            ended.result()
+            raise AssertionError("all workers have left, but not all videos have ended")
+    if not report.finished:
+        ray.get(library.stop.remote())
+    # A worker that was lost with its node may never leave.
+    left = wait([ended], LEAVING_SECONDS).done
+    report = ray.get(library.report.remote())
+    receive(report)
+    if report.finished and left:
+        ended.result()
+    return report.finished
+
+
+def _open_library(task: SegmenterTask, catalog: str, seats: int) -> Any:
+    """Starts the library beside the driver, without which there is nothing to be done anyway."""
+    actor: Any = ray.remote(Library)
+    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
+    options = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
+    return options.remote(catalog, task.out, seats, task.lanes)
+
+
+def _dataset(task: SegmenterTask, library: Any, workers: Workers) -> Dataset:
+    """A row for every seat, each of which keeps a worker busy to the end."""
+    logging.getLogger("ray.data").setLevel(logging.WARNING)
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    segmenter: Any = Segmenter  # a class stands for the functions that its objects are
+    seats = [{"seat": seat} for seat in range(workers.number)]
+    return ray.data.from_items(seats, override_num_blocks=len(seats)).map(
+        segmenter,
+        fn_constructor_args=(task, library),
+        # A worker that has its seat must not be sent that of one which is still starting.
+        compute=ActorPoolStrategy(size=workers.number, max_tasks_in_flight_per_actor=1),
+        num_cpus=workers.cpus,
+        num_gpus=workers.gpus,
+    )
+
+
+def _work(dataset: Dataset, ended: Future[None]) -> None:
+    try:
+        for _ in dataset.iter_rows():
+            pass
+        ended.set_result(None)
+    except BaseException as error:  # handed to the thread that waits
+        ended.set_exception(error)
