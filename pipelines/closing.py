@@ -85,6 +85,7 @@ def conclude(
     if state in ("interrupted", "stopped"):
         folder.write_run(state, whole)
         tracker.close("KILLED")
+        tracker.log_artifact(folder.videos)
         _tell_rows(rows, counts, console)
         console.print(
             f"{state}; {counted(counts['done'], 'finished video')} in {folder.hierarchy}; "

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn
 
 from pipelines.snippets import VideoEnd
+from pipelines.workload import Workload
 
 LINE_SECONDS = 10.0
 ROOM_FOR_BAR = 120  # columns; in narrower terminals the numbers need them all
@@ -23,10 +24,10 @@ class Totals:
     Attributes:
         snippets: observed so far, by all workers.
         events: ended so far, per level.
-        ended: how each video ended that has ended.
         num_levels: levels that exist.
         steps: optimiser steps taken.
         signals: mean signal per level since the last report; None where there was none.
+        workload: how busy the workers have been since the last report; None where that is not known.
 
     Args:
         videos: how many videos the run has.
@@ -39,10 +40,12 @@ class Totals:
         self.expected = snippets
         self.snippets = 0
         self.events: list[int] = []
-        self.ended: list[VideoEnd] = []
+        self._ends: dict[str, VideoEnd] = {}
         self.num_levels = 0
         self.steps = 0
         self.signals: list[float | None] = []
+        self.workload: Workload | None = None
+        self._reports: Sequence[Mapping[str, Any]] = ()
         self._clock = clock
         self._before = 0  # snippets of the videos that were added
         self._start: tuple[float, int] | None = None
@@ -53,7 +56,11 @@ class Totals:
         self.snippets = sum(report["snippets"] for report in reports)
         self.events = [sum(counts) for counts in zip(*(report["events"] for report in reports), strict=True)]
         for report in reports:
-            self.ended += [VideoEnd(**end) for end in report["ended"]]
+            for end in report["ended"]:
+                # After a restart workers tell again what had ended, and may end a video a second time.
+                self._ends[end["video_id"]] = VideoEnd(**end)
+        self.workload = Workload.between(self._reports, reports)
+        self._reports = reports
         self.num_levels = max(report["num_levels"] for report in reports)
         self.steps = max(report["steps"] for report in reports)
         sums = [sum(values) for values in zip(*(report["signal_sums"] for report in reports), strict=True)]
@@ -63,6 +70,11 @@ class Totals:
         self.signals = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
         self._measure()
 
+    @property
+    def ended(self) -> list[VideoEnd]:
+        """How each video ended that has ended."""
+        return list(self._ends.values())
+
     def see(self, snippets: int) -> None:
         """Takes in how many snippets of the running video have been observed."""
         self.snippets = self._before + snippets
@@ -71,7 +83,7 @@ class Totals:
     def add_video(self, video: tuple[VideoEnd, Sequence[int]], num_levels: int) -> None:
         """Takes in one video that ended, with its events per level."""
         end, events = video
-        self.ended.append(end)
+        self._ends[end.video_id] = end
         self._before += end.snippets
         self.snippets = self._before
         self.num_levels = num_levels
@@ -80,7 +92,7 @@ class Totals:
 
     def _measure(self) -> None:
         now = self._clock()
-        if self._start is None:
+        if self._start is None or self.snippets < self._start[1]:  # workers began again before it
             self._start = (now, self.snippets)
         elif now > self._start[0]:
             self._rate = (self.snippets - self._start[1]) / (now - self._start[0])
@@ -100,7 +112,8 @@ class Totals:
     def metrics(self) -> dict[str, float]:
         """What the tracking store records of this moment."""
         values: dict[str, float] = {
-            "videos_done": len(self.ended),
+            "videos_done": len(self._ends),
+            "videos_to_go": self.videos - len(self._ends),
             "levels": self.num_levels,
             "optimizer_steps": self.steps,
         }
@@ -111,6 +124,8 @@ class Totals:
         for level, signal in enumerate(self.signals[: self.num_levels]):
             if signal is not None:
                 values[f"signal/level{level}"] = signal
+        if self.workload is not None:
+            values |= self.workload.metrics()
         return values
 
     def facts(self) -> dict[str, Any]:
@@ -123,13 +138,15 @@ class Totals:
         }
 
     def describe(self) -> str:
-        """One line: videos done, snippets per second, events per level, time to go."""
-        parts = [f"{len(self.ended)}/{self.videos} videos", f"{self.snippets} snippets"]
+        """One line: videos done, snippets per second, events per level, where time goes, time to go."""
+        parts = [f"{len(self._ends)}/{self.videos} videos", f"{self.snippets} snippets"]
         if self._rate is not None:
             parts[-1] += f" at {self._rate:.1f}/s"
         if self.events:
             counts = "/".join(str(count) for count in self.events[: self.num_levels])
             parts.append(f"events by level {counts}")
+        if self.workload is not None:
+            parts.append(self.workload.describe())
         to_go = self.to_go_s
         if to_go is not None:
             parts.append(f"{int(to_go) // 60}:{int(to_go) % 60:02d} to go")

@@ -24,8 +24,23 @@ def clock() -> Clock:
     return Clock()
 
 
-def report(snippets, events=(0, 0, 0), ended=(), sums=(0.0, 0.0, 0.0), counts=(0, 0, 0), levels=2, steps=0):
+def report(
+    snippets,
+    events=(0, 0, 0),
+    ended=(),
+    sums=(0.0, 0.0, 0.0),
+    counts=(0, 0, 0),
+    levels=2,
+    steps=0,
+    load=(0.0, 0.0, 0.0, 0),
+):
+    """A worker's report; `load`: seconds, seconds waited, seconds at barriers, bytes ahead."""
+    seconds, waited_s, barrier_s, bytes_ahead = load
     return {
+        "seconds": seconds,
+        "waited_s": waited_s,
+        "barrier_s": barrier_s,
+        "bytes_ahead": bytes_ahead,
         "snippets": snippets,
         "events": list(events),
         "ended": [
@@ -59,6 +74,7 @@ def test_signals_are_means_over_what_is_new(clock):
     assert totals.signals == [1.0, None, None]
     assert totals.metrics() == {
         "videos_done": 0,
+        "videos_to_go": 1,
         "levels": 2,
         "optimizer_steps": 0,
         "events/level0": 0,
@@ -103,7 +119,7 @@ def test_two_reports_at_one_moment_have_no_rate(clock):
 def test_videos_that_end_one_by_one_add_up(clock):
     totals = Totals(3, 200, clock)
     totals.add_video((VideoEnd("a", 0, 0.0, "failed", "broken"), []), 2)
-    assert totals.metrics() == {"videos_done": 1, "levels": 2, "optimizer_steps": 0}
+    assert totals.metrics() == {"videos_done": 1, "videos_to_go": 2, "levels": 2, "optimizer_steps": 0}
     clock.now += 10
     totals.add_video((VideoEnd("b", 60, 30.0, "done", None), [7, 3]), 2)
     clock.now += 10
@@ -119,6 +135,48 @@ def test_description(clock):
     clock.now += 10
     totals.add([report(100, (12, 3, 0), ["a"])])
     assert totals.describe() == "1/4 videos, 100 snippets at 10.0/s, events by level 12/3, 2:18 to go"
+
+
+def test_how_busy_workers_are(clock):
+    totals = Totals(4, 1000, clock)
+    totals.add([report(100, load=(2.0, 0.5, 0.0, 1)), report(50, load=(2.0, 0.0, 0.0, 1))])
+    assert totals.workload is None, "nothing to compare with"
+    clock.now += 2
+    totals.add([report(180, load=(2.0, 0.5, 0.2, 2**20)), report(110, load=(2.0, 0.1, 0.6, 2**20))])
+    assert totals.metrics() | {
+        "waiting_share": 0.15,
+        "barrier_share": 0.2,
+        "skew": 0.25,
+        "bytes_ahead": 2.0 * 2**20,
+        "worker0/snippets_per_second": 40.0,
+        "worker0/waiting_share": 0.25,
+        "worker0/barrier_share": 0.1,
+        "worker1/snippets_per_second": 30.0,
+        "worker1/waiting_share": 0.05,
+        "worker1/barrier_share": 0.3,
+    } == pytest.approx(totals.metrics())
+    line = totals.describe()
+    assert "waiting for snippets 15%, at barriers 20%, workers 30.0 to 40.0/s, 2.0 MB ahead" in line
+
+
+def test_workers_that_begin_again(clock):
+    """They tell again what had ended, and what came after their checkpoint is done a second time."""
+    totals = Totals(4, 1000, clock)
+    totals.add([report(100, ended=["a"])])
+    clock.now += 10
+    totals.add([report(300, ended=["b"])])
+    totals.add([report(150, ended=["a"])])
+    assert [end.video_id for end in totals.ended] == ["a", "b"]
+    assert totals.workload is None
+    clock.now += 10
+    totals.add([report(250, ended=["b", "c"])])
+    assert sorted(end.video_id for end in totals.ended) == ["a", "b", "c"]
+    assert totals.snippets == 250
+    clock.now += 10
+    totals.add([report(50)])
+    clock.now += 10
+    totals.add([report(150)])
+    assert totals.rate == 10.0, "counted from where they began again"
 
 
 def test_plain_output_is_a_line_every_few_seconds(clock):

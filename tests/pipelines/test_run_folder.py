@@ -42,11 +42,28 @@ def test_new_and_empty_folders_are_free_and_stay_as_they_are(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
-@pytest.mark.parametrize("name", ["run.json", "videos.parquet", "hierarchy", "checkpoints"])
-def test_folder_that_holds_a_run(tmp_path, name):
+@pytest.mark.parametrize("name", ["videos.parquet", "hierarchy", "checkpoints"])
+def test_folder_that_holds_parts_of_a_run(tmp_path, name):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).mkdir()
-    assert f"holds another run ({name})" in refusal(tmp_path / "run")
+    assert f"holds {name} of another run, but no run.json" in refusal(tmp_path / "run")
+    with pytest.raises(RunFolderError, match="no run.json"):
+        RunFolder(tmp_path / "run").check_replaceable()
+
+
+def test_clearing_removes_what_a_run_wrote_and_nothing_else(tmp_path):
+    folder = RunFolder(tmp_path)
+    folder.create()
+    folder.write_run("running", {})
+    (folder.hierarchy / "a.parquet").write_text("")
+    (folder.hierarchy / "b.parquet").write_text("")
+    folder.success.touch()
+    for mine in ("notes.txt", "mlflow.db", "hierarchy.old"):
+        (tmp_path / mine).write_text("mine")
+    folder.check_replaceable()
+    assert folder.clear() == {"_SUCCESS": 1, "run.json": 1, "hierarchy/": 2}
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["hierarchy.old", "mlflow.db", "notes.txt"]
+    assert folder.clear() == {}
 
 
 def test_file_in_place_of_the_folder(tmp_path):
