@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Event, Thread
@@ -22,6 +23,7 @@ from pipelines.worker import WorkerTask, train_worker
 from streamer.errors import StreamerError
 
 POLL_SECONDS = 0.5
+START_SECONDS = 60.0
 LOSSES = 3  # of workers in a row without a new checkpoint, after which the run ends
 
 Reports = list[dict[str, Any]]
@@ -106,7 +108,8 @@ def fit_workers(
         fitted: Future[dict[str, Any]] = Future()
         trainer = _trainer(task, workers, use_gpu, folder, board)
         Thread(target=_fit, args=(trainer, fitted), name="ray-train", daemon=True).start()
-        _follow(fitted, board, receive, interrupted, stopping)
+        watch = StartWatch(workers, tell)
+        _follow(fitted, board, watch.seeing(receive), watch, interrupted, stopping)
         error = fitted.exception()
         if error is None:
             return fitted.result()
@@ -127,6 +130,7 @@ def _follow(
     fitted: Future[dict[str, Any]],
     board: Any,
     receive: Callable[[Reports], None],
+    watch: StartWatch,
     interrupted: Event,
     stopping: Callable[[], None],
 ) -> None:
@@ -141,6 +145,42 @@ def _follow(
         done = _wait(fitted, interrupted, asked)  # before reports are taken, so that the last are not missed
         for reports in ray.get(board.take.remote()):
             receive(reports)
+        watch.look()
+
+
+class StartWatch:
+    """Tells when workers do not start, which Ray waits for without a word.
+
+    Args:
+        workers: how many are to start.
+        tell: takes a line.
+    """
+
+    def __init__(self, workers: int, tell: Callable[[str], None]) -> None:
+        self._workers = workers
+        self._tell = tell
+        self._next = time.monotonic() + START_SECONDS
+        self._started = False
+
+    def seeing(self, receive: Callable[[Reports], None]) -> Callable[[Reports], None]:
+        """Takes note of the first report."""
+
+        def see(reports: Reports) -> None:
+            self._started = True
+            receive(reports)
+
+        return see
+
+    def look(self) -> None:
+        """Tells once in a while what the cluster has, until the workers have started."""
+        if self._started or time.monotonic() < self._next:
+            return
+        self._next += START_SECONDS
+        there = ray.cluster_resources()
+        self._tell(
+            f"waiting for {self._workers} workers to start; the cluster has {there.get('CPU', 0):g} CPUs and "
+            f"{there.get('GPU', 0):g} GPUs"
+        )
 
 
 def _wait(fitted: Future[dict[str, Any]], interrupted: Event, asked: bool) -> bool:
