@@ -4,11 +4,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.made-from-pyproject-and-constraints
 
-.PHONY: help setup demo test lint format bench clean
+.PHONY: help setup demo test chaos lint format bench clean
 
 help:
 	@echo "make demo    render videos with known events, train on them, score and track the result"
 	@echo "make test    run all tests"
+	@echo "make chaos   kill a training's processes at twenty moments, and compare its results"
 	@echo "make lint    check style, formatting and types"
 	@echo "make format  put formatting and import order right"
 	@echo "make bench   measure speed and memory"
@@ -28,6 +29,9 @@ demo: setup
 
 test: setup
 	$(BIN)/python -m pytest
+
+chaos: setup
+	$(BIN)/python -m tests.pipelines.chaos --kills 20
 
 lint: setup
 	$(BIN)/ruff check
