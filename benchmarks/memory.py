@@ -18,8 +18,9 @@ from benchmarks.child import MIB, Resident, in_child, peak_mib, resident
 from benchmarks.material import encode, vectors
 from pipelines.catalog import build_catalog
 from pipelines.config import laptop_model
+from pipelines.decoding import DecodingSettings, part_rows
 from pipelines.run_folder import RunFolder
-from pipelines.snippets import SnippetBlock, SnippetFormat, VideoEnd, read_rows, snippet_rows
+from pipelines.snippets import SnippetBlock, SnippetFormat, VideoEnd, VideoPart, read_rows
 from pipelines.store import HierarchyStore
 from pipelines.synchronization import SummedGradients
 from pipelines.training import TrainingLoop, WorkerReport
@@ -74,7 +75,7 @@ def retained_mib(value: object) -> float:
 
 
 def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
-    """Trains on one recording, in this process alone, the way a worker does."""
+    """Trains on one recording, in this process, the way a worker does."""
     torch.set_num_threads(1)
     [entry] = build_catalog([uri], snippet_size=config.snippet_size).entries
     form = SnippetFormat.of(config, "pyav")
@@ -83,7 +84,9 @@ def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
     every = round(SAMPLE_MINUTES * 60 / config.snippet_size)
     with tempfile.TemporaryDirectory() as folder:
         store = WeighingStore(RunFolder(folder))
-        stream = _sampled(read_rows(snippet_rows(entry, form), form), every, samples)
+        stream = _sampled(
+            read_rows(part_rows(VideoPart(entry), form, DecodingSettings()), form), every, samples
+        )
         loop = TrainingLoop(model, SummedGradients(model), [stream], store, sync_every=1, report=_ignore)
         last = loop.run()
     own = [sample.anonymous_mib for sample in samples]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 
 import numpy as np
 
@@ -30,11 +29,11 @@ def cached_snippets(
         The bytes of each snippet, then the end.
 
     Raises:
-        StreamerError: the cache cannot be written.
+        CacheError: the cache cannot be read or written.
     """
     index = request.first
     while index != request.stop and (part := recording.part(index // PART_SNIPPETS)) is not None:
-        rest = part[index % PART_SNIPPETS :]
+        rest = np.asarray(part)[index % PART_SNIPPETS :]
         yield from map(np.ndarray.tobytes, rest)
         index += len(rest)
         if len(part) < PART_SNIPPETS:
@@ -45,7 +44,7 @@ def cached_snippets(
     elif end is not None and index >= end.snippets:
         yield PartEnd("end", end.duration_s, False, end.reason)
     else:
-        yield from _stored(index, decode(replace(request, first=index)), request, recording)
+        yield from _stored(index, decode(request.continued(index)), request, recording)
 
 
 def _stored(

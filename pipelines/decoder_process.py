@@ -16,7 +16,7 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import BinaryIO, Literal
 
 import numpy as np
@@ -56,6 +56,10 @@ class Request:
     first: int = 0
     stop: int | None = None
     leads: bool = True
+
+    def continued(self, first: int) -> Request:
+        """What is left from a snippet on; once begun, it cannot be left to another part any more."""
+        return replace(self, first=first, leads=self.leads or first > self.first)
 
 
 @dataclass(frozen=True)

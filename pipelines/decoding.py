@@ -11,14 +11,16 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import monotonic
 from typing import Any
 
+from pipelines.cached_snippets import cached_snippets
 from pipelines.decoder_process import ALIVE, END, FAULT, LENGTH_BYTES, SNIPPET, PartEnd, Request
-from pipelines.snippets import SnippetFormat, VideoPart, snippet_request, snippet_rows
+from pipelines.snippets import SnippetFormat, VideoPart, error_row, snippet_request, snippet_rows
 from streamer.errors import VideoError
+from streamer.snippet_cache import CachedRecording, CacheError, SnippetCache, SnippetSettings
 
 BYTES_AHEAD = 32 * 2**20
 ATTEMPTS = 2
@@ -43,7 +45,7 @@ class DecodingSettings:
 
 
 def part_rows(part: VideoPart, form: SnippetFormat, settings: DecodingSettings) -> Iterator[dict[str, Any]]:
-    """Rows of a part, decoded in another process.
+    """Rows of a part, from the cache or decoded in another process; the last one says how it ended.
 
     Args:
         part: what is wanted.
@@ -51,7 +53,20 @@ def part_rows(part: VideoPart, form: SnippetFormat, settings: DecodingSettings) 
         settings: how they are decoded.
     """
     request = snippet_request(part, form)
-    return snippet_rows(part, decode_patiently(request, settings.timeout_s))
+    decode = functools.partial(decode_patiently, timeout_s=settings.timeout_s)
+    try:
+        recording = None if settings.cache is None else _recording(request, settings.cache)
+        snippets = decode(request) if recording is None else cached_snippets(request, recording, decode)
+        yield from snippet_rows(part, snippets)
+    except CacheError as error:
+        yield error_row(part, error)
+
+
+def _recording(request: Request, cache: str) -> CachedRecording | None:
+    settings = SnippetSettings(
+        request.snippet_size, request.frame_size, request.start_s, request.end_s, request.decoder
+    )
+    return SnippetCache(cache).recording(request.uri, settings)
 
 
 class DecoderFaultError(Exception):
@@ -190,7 +205,7 @@ def decode_patiently(request: Request, timeout_s: float) -> Iterator[bytes | Par
     first = request.first
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            for item in _decode_once(replace(request, first=first), timeout_s):
+            for item in _decode_once(request.continued(first), timeout_s):
                 yield item
                 first += isinstance(item, bytes)
             return

@@ -8,8 +8,7 @@ from itertools import cycle, groupby
 from typing import Any
 
 from pipelines.snippets import VideoPart
-
-PART_SNIPPETS = 512
+from streamer.snippet_cache import PART_SNIPPETS
 
 Rows = Iterator[dict[str, Any]]
 
@@ -64,6 +63,7 @@ def in_order(
                 if ended or row["status"] == "stop":
                     continue
                 if row["status"] == "indivisible":
+                    assert row["index"] == part.first, "none of it was read"
                     rest = VideoPart(part.entry, part.first)
                     yield from _rows_of(rest, open_rows(rest))
                     ended = True

@@ -17,6 +17,7 @@ import numpy as np
 from pipelines.catalog import CatalogEntry
 from pipelines.decoder_process import PartEnd, Request
 from streamer.config import StreamerConfig
+from streamer.snippet_cache import CacheError
 from streamer.sources import Decoder
 
 ROW_SNIPPETS = 16
@@ -151,6 +152,11 @@ def snippet_rows(part: VideoPart, snippets: Iterable[bytes | PartEnd]) -> Iterat
     raise AssertionError(f"{part.entry.video_id}: the snippets ended without saying how")
 
 
+def error_row(part: VideoPart, error: CacheError) -> dict[str, Any]:
+    """The row that says that the cache cannot be used; Ray would wrap the error beyond recognition."""
+    return {**_row(part, part.first, 0, b""), "status": "cache", "reason": str(error)}
+
+
 def _row(part: VideoPart, index: int, count: int, data: bytes) -> dict[str, Any]:
     return {
         "video_id": part.entry.video_id,
@@ -184,10 +190,15 @@ def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[S
 
     Yields:
         The snippets of a video, a row at a time, then its end, for one video after the other.
+
+    Raises:
+        CacheError: the cache could not be used.
     """
     current: str | None = None
     expected = 0
     for row in rows:
+        if row["status"] == "cache":
+            raise CacheError(row["reason"])
         video_id, index, count = row["video_id"], row["index"], row["count"]
         if current is None:
             current, expected = video_id, row["first"]

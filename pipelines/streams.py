@@ -36,6 +36,7 @@ REST_SECONDS = 0.1  # between two rounds of an executor whose rows nobody waits 
 PAUSE_SECONDS = 0.01  # else; a row is that much later, and holds seconds of video
 CLOSE_SECONDS = 5.0
 ROWS_AHEAD = 64  # narrow vectors would otherwise fill the bytes allowed with hours of stream
+PIPELINE_PARTS = 256  # in one pipeline; to set it up takes a millisecond for each
 RETRIES = 5  # of a part whose Ray process or node was lost; Ray Data itself would go on without end
 
 
@@ -57,6 +58,8 @@ class LaneStream(Iterator[SnippetBlock | VideoEnd]):
     fetched at once, and each next one while the one before is in use: so the streams of several lanes start
     together, and rows come in while the model computes or waits for other workers.
 
+    Iterating raises `CacheError` where the cache cannot be used. To leave a stream before its end, close it.
+
     Attributes:
         waited_s: seconds that its consumer has waited.
     """
@@ -76,6 +79,9 @@ class LaneStream(Iterator[SnippetBlock | VideoEnd]):
         begin = monotonic()
         try:
             return next(self._items)
+        except BaseException:  # the end, or an error after which nothing comes
+            self.close()
+            raise
         finally:
             self.waited_s += monotonic() - begin
 
@@ -235,7 +241,22 @@ def ray_rows(
     """
     logging.getLogger("ray.data").setLevel(logging.WARNING)
     ray.data.DataContext.get_current().enable_progress_bars = False
+    for number in range(0, len(parts), PIPELINE_PARTS):
+        dataset = _pipeline(parts[number : number + PIPELINE_PARTS], form, settings)
+        callbacks: list[Any] = [pace]  # has a callback's methods; Ray Data's base class is internal
+        dataset.context.custom_execution_callback_classes = callbacks
+        # Without prefetching, which would hold every row back until the next one has come.
+        blocks: Any = dataset.iterator().iter_batches(
+            batch_size=None,  # pyright: ignore[reportArgumentType] - documented as: blocks as they are
+            batch_format="pyarrow",
+            prefetch_batches=0,
+        )
+        yield from _take(iter(blocks), demand)
 
+
+def _pipeline(
+    parts: Sequence[VideoPart], form: SnippetFormat, settings: DecodingSettings
+) -> ray.data.Dataset:
     def decode(item: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return part_rows(VideoPart(**{**item, "entry": CatalogEntry(**item["entry"])}), form, settings)
 
@@ -253,15 +274,7 @@ def ray_rows(
             cpu=1, object_store_memory=min(settings.bytes_ahead, ROWS_AHEAD * _row_bytes(form))
         ),
     )
-    callbacks: list[Any] = [pace]  # has a callback's methods; Ray Data's base class is internal
-    dataset.context.custom_execution_callback_classes = callbacks
-    # Without prefetching, which would hold every row back until the next one has come.
-    blocks: Any = dataset.iterator().iter_batches(
-        batch_size=None,  # pyright: ignore[reportArgumentType] - documented as: blocks as they are
-        batch_format="pyarrow",
-        prefetch_batches=0,
-    )
-    yield from _take(iter(blocks), demand)
+    return dataset
 
 
 def _take(blocks: Iterator[Any], demand: Demand) -> Generator[dict[str, Any], None, None]:

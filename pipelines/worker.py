@@ -166,7 +166,7 @@ def _open_streams(task: WorkerTask, start: Start) -> list[LaneStream]:
         decoders=task.decoders,
         timeout_s=task.decode_timeout_s,
         cache=task.cache,
-        bytes_ahead=BYTES_AHEAD // (task.lanes * task.decoders),
+        bytes_ahead=BYTES_AHEAD // task.lanes,
     )
     return [lane_stream(parts, form, settings) for parts in start.parts]
 

@@ -1,32 +1,46 @@
 """Rows of snippets: what goes in comes out, in order, with how the video ended."""
 
 import gc
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-import pipelines.snippets
 from pipelines.catalog import CatalogEntry
+from pipelines.decoder_process import PartEnd, Request
 from pipelines.snippets import (
     ROW_SNIPPETS,
     SnippetBlock,
     SnippetFormat,
     VideoEnd,
+    VideoPart,
     read_rows,
+    snippet_request,
     snippet_rows,
 )
-from streamer.errors import TruncatedVideoError, VideoError
 from tests.pipelines.tiny import tiny_config
-from tests.streamer.video.clips import constant_rate, encode, number_in
 
 VECTORS = SnippetFormat("vectors", 0.5, 128, 8, "pyav")
 FRAMES = SnippetFormat("frames", 0.5, 64, 8, "pyav")
+DONE = PartEnd("end", 7.0)
 
 
-def read_video(rows, form: SnippetFormat) -> tuple[np.ndarray, VideoEnd]:
+def part(name: str = "v", first: int = 0, stop: int | None = None) -> VideoPart:
+    return VideoPart(CatalogEntry(name, f"/data/{name}.npy", "vectors"), first, stop)
+
+
+def vectors(count: int, first: int = 0) -> np.ndarray:
+    """Vectors that tell their number in the video."""
+    return np.repeat(np.arange(first, first + count, dtype=np.float32)[:, None], 8, axis=1)
+
+
+def rows_of(video: VideoPart, count: int, end: PartEnd = DONE) -> list[dict]:
+    return list(snippet_rows(video, [*map(bytes, vectors(count, video.first)), end]))
+
+
+def read_video(rows: Sequence[dict], form: SnippetFormat) -> tuple[np.ndarray, VideoEnd]:
     """The snippets and the end of the one video in `rows`, whose blocks must follow each other."""
     *blocks, end = read_rows(rows, form)
     assert isinstance(end, VideoEnd)
@@ -34,44 +48,9 @@ def read_video(rows, form: SnippetFormat) -> tuple[np.ndarray, VideoEnd]:
     for block in blocks:
         assert isinstance(block, SnippetBlock)
         assert block.video_id == end.video_id
-        assert block.index == sum(map(len, snippets))
         assert block.data.dtype == form.dtype
         snippets.append(block.data)
     return np.concatenate(snippets), end
-
-
-def vector_entry(path: Path, values: np.ndarray, **changes) -> CatalogEntry:
-    np.save(path, values)
-    return CatalogEntry("v", str(path), "vectors", **changes)
-
-
-class Scripted:
-    """A source that delivers vectors, then raises."""
-
-    def __init__(self, snippets=0, error: Exception | None = None) -> None:
-        self.duration_s = snippets * 0.5
-        self.closed = False
-        self._snippets, self._error = snippets, error
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.closed = True
-
-    def __iter__(self):
-        for index in range(self._snippets):
-            yield np.full(8, index, np.float64)
-        if self._error is not None:
-            raise self._error
-
-
-def scripted_rows(monkeypatch, source: Scripted):
-    monkeypatch.setattr(pipelines.snippets, "open_source", lambda *_, **__: source)
-    entry = CatalogEntry("v", "/data/v.mp4", "video")
-    rows = list(snippet_rows(entry, VECTORS))
-    assert source.closed
-    return rows
 
 
 def test_format_follows_the_model():
@@ -80,95 +59,68 @@ def test_format_follows_the_model():
     assert (FRAMES.shape, FRAMES.dtype) == ((64, 64, 3), np.uint8)
 
 
+def test_what_the_decoder_is_asked_for():
+    entry = CatalogEntry("v", "/data/v.mp4", "video", start_s=1.5, end_s=9.0)
+    asked = snippet_request(VideoPart(entry, 16, 32, leads=False), FRAMES)
+    assert asked == Request("/data/v.mp4", "uint8", 0.5, 64, 1.5, 9.0, "pyav", 16, 32, leads=False)
+    assert snippet_request(part(), VECTORS) == Request("/data/v.npy", "float32", 0.5, 128, 0.0, None, "pyav")
+
+
+@pytest.mark.parametrize("first", [0, 5, ROW_SNIPPETS, 8 * ROW_SNIPPETS - 1])
 @pytest.mark.parametrize("count", [1, ROW_SNIPPETS - 1, ROW_SNIPPETS, ROW_SNIPPETS + 1, 5 * ROW_SNIPPETS])
-def test_vectors_survive_the_way(tmp_path, count):
-    values = np.random.default_rng(count).standard_normal((count, 8)).astype(np.float32)
-    rows = list(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS))
+def test_vectors_survive_the_way(count, first):
+    rows = rows_of(part(first=first), count)
     snippets, end = read_video(rows, VECTORS)
-    np.testing.assert_array_equal(snippets, values)
-    assert end == VideoEnd("v", count, count * 0.5, "done", None)
-    assert len(rows) == -(-count // ROW_SNIPPETS) + 1
+    np.testing.assert_array_equal(snippets, vectors(count, first))
+    assert end == VideoEnd("v", first + count, 7.0, "done", None)
+    cuts = [index for index in range(first + 1, first + count) if index % ROW_SNIPPETS == 0]
+    assert [row["index"] for row in rows[:-1]] == [first, *cuts], "as they are cut from the start"
 
 
-def test_part_of_a_recording(tmp_path):
-    values = np.arange(80, dtype=np.float64).reshape(10, 8)
-    entry = vector_entry(tmp_path / "v.npy", values, start_s=1.0, end_s=3.25)
-    snippets, end = read_video(snippet_rows(entry, VECTORS), VECTORS)
-    np.testing.assert_array_equal(snippets, values[2:7])
-    assert end == VideoEnd("v", 5, 2.25, "done", None)
+def test_frames_survive_the_way():
+    frames = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
+    snippets, _ = read_video(list(snippet_rows(part(), [*map(bytes, frames), DONE])), FRAMES)
+    np.testing.assert_array_equal(snippets, frames)
 
 
-def test_frames_survive_the_way(tmp_path):
-    path = encode(tmp_path / "clip.mp4", constant_rate(200, 10))
-    entry = CatalogEntry("a/b", str(path), "video")
-    snippets, end = read_video(snippet_rows(entry, FRAMES), FRAMES)
-    assert [number_in(snippet) for snippet in snippets] == list(range(0, 200, 5))
-    assert snippets.shape == (40, 64, 64, 3)
-    assert end == VideoEnd("a/b", 40, 20.0, "done", None)
+def test_a_part_stops_where_a_row_does():
+    with pytest.raises(AssertionError):
+        part(first=0, stop=ROW_SNIPPETS + 1)
 
 
-def test_file_that_cannot_be_opened(tmp_path):
-    path = tmp_path / "noise.mp4"
-    path.write_bytes(b"noise" * 100)
-    _, end = read_video(snippet_rows(CatalogEntry("v", str(path), "video"), FRAMES), FRAMES)
-    assert (end.snippets, end.duration_s, end.status) == (0, 0.0, "failed")
-    assert end.reason
-    assert str(path) not in end.reason
-    assert "\n" not in end.reason
+@pytest.mark.parametrize("count", [0, 3, ROW_SNIPPETS])
+def test_how_a_part_ended_becomes_how_the_video_ended(count):
+    _, end = read_video(rows_of(part(), count, PartEnd("end", 1.25, False, "ends early")), VECTORS)
+    assert end == VideoEnd("v", count, 1.25, "done" if count else "failed", "ends early")
+    _, end = read_video(rows_of(part(), count, PartEnd("end", 1.0, True, "breaks")), VECTORS)
+    assert end == VideoEnd("v", count, 1.0, "failed", "breaks")
 
 
-def test_file_that_breaks_in_the_middle(tmp_path):
-    values = np.zeros((20, 8))
-    values[18] = np.nan
-    snippets, end = read_video(snippet_rows(vector_entry(tmp_path / "v.npy", values), VECTORS), VECTORS)
-    assert len(snippets) == 18
-    assert (end.snippets, end.duration_s, end.status) == (18, 9.0, "failed")
-    assert end.reason is not None
-    assert end.reason.startswith("at 9.00 s: row 18 has a value that is not finite")
-
-
-def test_file_cut_short_is_done_with_a_reason(tmp_path):
-    whole = encode(tmp_path / "clip.mkv", constant_rate(200, 10)).read_bytes()
-    path = tmp_path / "cut.mkv"
-    path.write_bytes(whole[: len(whole) * 2 // 3])
-    snippets, end = read_video(snippet_rows(CatalogEntry("v", str(path), "video"), FRAMES), FRAMES)
-    assert (end.status, end.snippets) == ("done", len(snippets))
-    assert 0 < len(snippets) < 40
-    assert (len(snippets) - 1) * 0.5 < end.duration_s <= len(snippets) * 0.5
-    assert end.reason
-
-
-@pytest.mark.parametrize("snippets", [0, 3, ROW_SNIPPETS])
-def test_what_a_source_raises_becomes_the_end(monkeypatch, snippets):
-    truncated = Scripted(snippets, TruncatedVideoError("/data/v.mp4", "ends early", 1.0))
-    _, end = read_video(scripted_rows(monkeypatch, truncated), VECTORS)
-    status = "done" if snippets else "failed"
-    assert end == VideoEnd("v", snippets, snippets * 0.5, status, "at 1.00 s: ends early")
-    broken = Scripted(snippets, VideoError("/data/v.mp4", "breaks", 1.0))
-    _, end = read_video(scripted_rows(monkeypatch, broken), VECTORS)
-    assert end == VideoEnd("v", snippets, 1.0, "failed", "at 1.00 s: breaks")
-
-
-def test_source_without_snippets(monkeypatch):
-    _, end = read_video(scripted_rows(monkeypatch, Scripted()), VECTORS)
+def test_recording_without_snippets():
+    _, end = read_video(rows_of(part(), 0, PartEnd("end")), VECTORS)
     assert end == VideoEnd("v", 0, 0.0, "failed", "holds no snippet")
 
 
-def test_a_fault_of_the_software_is_not_taken_for_a_damaged_file(monkeypatch):
-    with pytest.raises(ZeroDivisionError):
-        scripted_rows(monkeypatch, Scripted(3, ZeroDivisionError()))
+def test_nothing_left_to_see():
+    """What was resumed right before its end is no empty recording."""
+    _, end = read_video(rows_of(part(first=32), 0, PartEnd("end", 16.0)), VECTORS)
+    assert end == VideoEnd("v", 32, 16.0, "done", None)
+
+
+@pytest.mark.parametrize("kind", ["stop", "indivisible"])
+def test_end_of_a_part_says_what_follows(kind):
+    *_, last = rows_of(part(stop=32), 32 if kind == "stop" else 0, PartEnd(kind))
+    assert last["status"] == kind
+
+
+def test_snippets_that_end_without_a_word_are_refused():
+    with pytest.raises(AssertionError, match="without saying how"):
+        list(snippet_rows(part(), [bytes(32)]))
 
 
 def made_rows(lengths) -> list[dict]:
     """Rows of several videos of up to three rows each, as the decoder makes them."""
-    rows = []
-    for number, count in enumerate(lengths):
-        source = Scripted(count)
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(pipelines.snippets, "open_source", lambda *_, source=source, **__: source)
-            entry = CatalogEntry(f"video{number}", "/data/v.mp4", "video")
-            rows += snippet_rows(entry, VECTORS)
-    return rows
+    return [row for number, count in enumerate(lengths) for row in rows_of(part(f"video{number}"), count)]
 
 
 lengths = st.lists(st.integers(0, 3 * ROW_SNIPPETS), max_size=4)
@@ -182,8 +134,8 @@ def test_videos_follow_each_other(counts):
         (f"video{number}", count) for number, count in enumerate(counts)
     ]
     blocks = [item for item in items if isinstance(item, SnippetBlock)]
-    assert [(block.video_id, len(block.data)) for block in blocks] == [
-        (f"video{number}", min(ROW_SNIPPETS, count - start))
+    assert [(block.video_id, block.index, len(block.data)) for block in blocks] == [
+        (f"video{number}", start, min(ROW_SNIPPETS, count - start))
         for number, count in enumerate(counts)
         for start in range(0, count, ROW_SNIPPETS)
     ]
