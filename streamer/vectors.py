@@ -22,8 +22,8 @@ class VectorReader(Iterator[np.ndarray]):
 
     Attributes:
         dim: D, the width of a vector.
-        duration_s: seconds from `start_s` to the end of the recording or to `end_s`, also if `first` is not 0;
-            where `stop` comes before that, the seconds up to there.
+        duration_s: seconds from `start_s` to the end of the recording or to `end_s`, also if `first` is not
+            0; where `stop` comes before that, the seconds up to there.
     """
 
     dim: int

@@ -26,6 +26,8 @@ SEEK_LEADS_S = (0.0, 1.0)  # indexes go by decoding time, up to a second before 
 NOT_VIDEO = ("tty", "image2", "_pipe")
 # Formats with an index that leads to a key frame, and with stamps that do not depend on where reading starts.
 INDEXED = ("mov", "matroska")
+# Formats with an index that says where each packet lies, so that none is lost unnoticed.
+TELLS_PLACES = ("mov",)
 # Transport formats that are cut at any place, so that data before the first whole picture is no damage.
 CUT_ANYWHERE = ("mpegts", "mpeg")
 
@@ -108,20 +110,23 @@ class VideoFile:
         """Whether the container's format goes by one of `names`."""
         return any(name in names for name in self.container.format.name.split(","))
 
-    def skip(self, shows: Shows, latest: int) -> None:
+    def skip(self, shows: Shows, origin: int) -> None:
         """Leaves out, from now on, pictures that nothing refers to and that no snippet shows.
 
-        Skipped frames stand in their places. Damage inside of such a picture is not noticed.
+        Skipped frames stand in their places. Damage inside of such a picture is not noticed. In formats that
+        search for the next packet where some are destroyed, such damage is often the only sign that packets
+        are missing; nothing is left out there.
 
         Args:
             shows: whether a snippet may show a picture that is on screen from one stamp (ticks) to another.
-            latest: stamp of the frame that was decoded last.
+            origin: stamp of the first frame, which has been decoded.
         """
-        self._skipping = Skipping(self._codec, self.time_base, shows, latest)
+        if self.is_format(TELLS_PLACES):
+            self._skipping = Skipping(self.stream, shows, origin)
 
     @property
     def skips(self) -> bool:
-        """Whether `skip` was called."""
+        """Whether pictures may be left out."""
         return self._skipping is not None
 
     def frames(self) -> Iterator[Frame]:
@@ -223,16 +228,18 @@ class VideoFile:
         oldest_dts = self._latest_dts[0] if self._latest_dts else None
         if packet.is_corrupt:
             return _Batch([], "damaged data", oldest_dts)
-        if packet.size > 0 and self._skipping is not None and self._skipping.choose(packet):
-            return _Batch([])
+        if packet.size > 0 and self._skipping is not None:
+            if self._skipping.choose(packet):
+                return _Batch([])
+            if self._skipping.lands_badly(packet):
+                return _Batch([], "a key frame refers to pictures before it", oldest_dts)
         try:
             frames = self._codec.decode(packet)
         except FFmpegError as error:
             return _Batch([], _message(error), oldest_dts)
         whole = list(takewhile(lambda frame: not frame.is_corrupt, frames))
         damage = "damaged picture" if len(whole) < len(frames) else None
-        at_end = packet.size == 0 and damage is None
-        filled = self._skipping.fill_in(whole, at_end) if self._skipping is not None else whole
+        filled = self._skipping.fill_in(whole) if self._skipping is not None else whole
         return _Batch(filled, damage, decoded=packet.size > 0)
 
     def _frames_in_the_making(

@@ -1,7 +1,10 @@
 """Opens a video with the decoder that is asked for."""
 
 import os
+from importlib.metadata import PackageNotFoundError, version
 from typing import Literal
+
+import av
 
 from streamer.errors import ConfigError, VideoError
 from streamer.video.decord_reader import READS_RIGHTLY, DecordReader, decord_is_installed
@@ -16,6 +19,19 @@ DecoderName = Literal["pyav", "decord"]
 def available_decoders() -> list[DecoderName]:
     """Names of the decoders that are installed, the default first."""
     return ["pyav", "decord"] if decord_is_installed() else ["pyav"]
+
+
+def decoder_version(decoder: DecoderName) -> str:
+    """Names the version of a decoder, on which pixels depend.
+
+    Raises:
+        ConfigError: it is not installed.
+    """
+    try:
+        installed = version({"pyav": "av", "decord": "decord"}[decoder])
+    except PackageNotFoundError as error:
+        raise ConfigError(f"decoder: {decoder} is not installed; use 'pyav'") from error
+    return f"{installed} {av.library_versions}" if decoder == "pyav" else installed
 
 
 def open_snippets(

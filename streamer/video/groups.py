@@ -6,7 +6,7 @@ from av.error import FFmpegError
 from av.packet import Packet
 
 from streamer.video.container import VideoFile
-from streamer.video.nal_units import has_idr, nal_format
+from streamer.video.nal_units import is_idr, nal_format
 
 
 def all_groups_closed(file: VideoFile) -> bool:
@@ -21,7 +21,7 @@ def all_groups_closed(file: VideoFile) -> bool:
     key_pts: int | None = None
     for packet in _packets(file):
         if packet.is_keyframe:
-            if h264 is not None and not has_idr(bytes(packet), h264):
+            if h264 is not None and not is_idr(bytes(packet), h264):
                 return False
             key_pts = packet.pts
         elif key_pts is not None and packet.pts is not None and packet.pts < key_pts:

@@ -1,4 +1,4 @@
-"""NAL units: the pieces of a picture in H.264 and H.265, as far as their headers tell what may be left out."""
+"""NAL units, the pieces of pictures in H.264 and H.265: what their headers tell of the pictures."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -7,6 +7,7 @@ from av.video.codeccontext import VideoCodecContext
 
 H264_SLICE = 1  # of a picture that is not the first of a sequence
 H264_IDR = 5  # of a picture after which nothing refers to what lies before it
+H265_IDR = (19, 20)
 H265_LAST_SLICE = 15  # types above are of random access points or of no picture at all
 DELIMITER = {"h264": 9, "hevc": 35}
 SUPPLEMENTAL = {"h264": (6,), "hevc": (39, 40)}
@@ -27,7 +28,7 @@ class NalFormat(NamedTuple):
 
 
 def nal_format(codec: VideoCodecContext) -> NalFormat | None:
-    """The format that MP4, Matroska and Flash video use; None for other codecs and for streams with start codes."""
+    """The format as MP4, Matroska and Flash video have it; None for other codecs and for start codes."""
     name, setup = codec.codec.canonical_name, codec.extradata or b""
     if name == "h264" and len(setup) > 4 and setup[0] == 1:
         return NalFormat(name, (setup[4] & 3) + 1, layered=False)
@@ -36,9 +37,12 @@ def nal_format(codec: VideoCodecContext) -> NalFormat | None:
     return None
 
 
-def has_idr(data: bytes, form: NalFormat) -> bool:
-    """Whether a packet of H.264 holds a picture after which nothing refers to what lies before it."""
-    return any(header[0] & 31 == H264_IDR for header in _headers(data, form.length_bytes) if header)
+def is_idr(data: bytes, form: NalFormat) -> bool:
+    """Whether a packet holds a picture after which nothing refers to what lies before it."""
+    headers = [header for header in _headers(data, form.length_bytes) if header]
+    if form.codec == "h264":
+        return any(header[0] & 31 == H264_IDR for header in headers)
+    return any(header[0] >> 1 & 63 in H265_IDR for header in headers)
 
 
 def nothing_refers_to(data: bytes, form: NalFormat) -> bool:

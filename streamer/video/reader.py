@@ -100,7 +100,7 @@ class SnippetReader(ABC):
 
     @abstractmethod
     def _frames_without_skipping(self, index: int) -> Iterator[TimedFrame] | None:
-        """All frames, every one decoded, from the one on screen at `grid.seek_s(index)`, or an earlier one, on.
+        """All frames, every one decoded, from the one on screen at `grid.seek_s(index)` or an earlier one on.
 
         Returns:
             The frames; None if all frames have been decoded before too.
@@ -148,7 +148,7 @@ class SnippetReader(ABC):
         self._finish(shown, damage)
 
     def _misses(self, shown: TimedFrame | None, until_s: float) -> bool:
-        """Whether a frame that was left out is on screen at a moment of the grid, since the next one is late."""
+        """Whether a frame that was left out is on screen at a moment of the grid: the next did not come."""
         if shown is None or shown.render is not None:
             return False
         return self.grid.takes(shown.span.start_s - self._tolerance_s, until_s - self._tolerance_s)

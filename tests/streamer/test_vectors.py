@@ -65,6 +65,40 @@ def test_ranges_on_the_grid_are_exact_for_any_snippet_size(path, n, first, snipp
     assert vectors[:, 0].tolist() == list(range(first, n))
 
 
+@given(
+    n=st.integers(1, 40),
+    length=st.integers(1, 12),
+    snippet_size=st.sampled_from([0.1, 0.3, 0.5]),
+    start_s=st.sampled_from([0.0, 0.05, 0.7]),
+    end_s=st.sampled_from([None, 2.1, 99.0]),
+)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_parts_are_the_whole(path, n, length, snippet_size, start_s, end_s):
+    np.save(path, np.arange(float(n))[:, None])
+    options = {"snippet_size": snippet_size, "start_s": start_s, "end_s": end_s}
+    if start_s >= n * snippet_size:
+        return
+    whole, duration_s = read(path, **options)
+    rows = []
+    while True:
+        part, last_s = read(path, first=len(rows), stop=len(rows) + length, **options)
+        rows += part.tolist()
+        if len(part) < length:
+            break
+    assert rows == whole.tolist()
+    assert last_s == duration_s
+
+
+def test_durations_of_parts(path):
+    np.save(path, np.arange(10.0)[:, None])
+    assert read(path, first=2, stop=4)[1] == 2.0
+    assert read(path, first=2)[1] == 5.0
+    assert read(path, first=8, stop=12)[1] == 5.0
+    assert read(path, end_s=2.2, stop=5)[1] == 2.2
+    rows, duration_s = read(path, first=50, stop=60)
+    assert (len(rows), duration_s) == (0, 5.0)
+
+
 def test_a_start_after_the_end_is_refused(path):
     np.save(path, np.zeros((4, 2)))
     with pytest.raises(VideoError, match=r"start_s 2 is not before the end at 2 s"):

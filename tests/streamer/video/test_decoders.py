@@ -12,6 +12,7 @@ from tests.streamer.video.clips import Clip, constant_rate
 from tests.streamer.video.conftest import ClipMaker
 from tests.streamer.video.reading import expected_numbers, read_numbers
 from tests.streamer.video.test_exactness import cut_without_decoding
+from tests.streamer.video.test_ranges import VIDEOS
 
 needs_decord = pytest.mark.skipif("decord" not in available_decoders(), reason="decord is not installed")
 
@@ -78,6 +79,14 @@ def test_decord_refuses_edit_lists(make_clip: ClipMaker, tmp_path: Path):
     cut = cut_without_decoding(source, tmp_path / "cut.mp4", 1.0)
     with pytest.raises(VideoError, match="edit list"):
         open_snippets(cut, SnippetGrid(), decoder="decord")
+
+
+@needs_decord
+@pytest.mark.parametrize("name", ["open.mp4", "open.mkv", "refresh.mp4"])
+def test_decord_refuses_files_in_which_it_would_lose_its_place(name: str, make_clip: ClipMaker):
+    """It jumps to key frames, and takes each for one that needs nothing from before."""
+    with pytest.raises(VideoError, match="after some of its key frames"):
+        open_snippets(make_clip(name, VIDEOS[name]), SnippetGrid(), decoder="decord")
 
 
 @needs_decord
