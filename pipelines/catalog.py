@@ -11,7 +11,11 @@ from pipelines.manifest import Source, is_url
 from streamer.errors import VideoError
 from streamer.sources import is_vectors
 from streamer.vectors import probe_vectors
-from streamer.video import probe
+from streamer.video import VideoInfo
+
+BATCH = 16  # files probed at one request, which fits into a pipe and takes seconds at most
+
+Probe = Callable[[Sequence[str]], list[VideoInfo | VideoError]]
 
 
 @dataclass(frozen=True)
@@ -99,21 +103,41 @@ def _inspect_all(
     sources: Sequence[Source], snippet_size: float, probes: int, progress: Callable[[int, int], None] | None
 ) -> list[CatalogEntry]:
     """Probes several inputs at a time; the order of the entries is that of the sources."""
-    with ThreadPoolExecutor(max_workers=probes) as pool:
-        futures = [pool.submit(_inspect, source, snippet_size) for source in sources]
+    from pipelines.decoding import ProbePool  # which knows the catalog
+
+    size = min(BATCH, max(1, len(sources) // (4 * probes)))
+    if any(is_url(source.uri) for source in sources):  # each may take long
+        size = 1
+    batches = [sources[first : first + size] for first in range(0, len(sources), size)]
+    pool, futures = ProbePool(), []
+    with ThreadPoolExecutor(max_workers=probes) as threads:
         try:
-            for done, future in enumerate(as_completed(futures), start=1):
-                future.result()
-                if progress is not None:
-                    progress(done, len(futures))
+            futures += [threads.submit(_inspect, batch, snippet_size, pool.probe) for batch in batches]
+            done = 0
+            for future in as_completed(futures):
+                for _ in future.result():
+                    done += 1
+                    if progress is not None:
+                        progress(done, len(sources))
         finally:
             for future in futures:  # after an error or Ctrl-C, those that have not begun
                 future.cancel()
-    return [future.result() for future in futures]
+            pool.close()  # so that nothing waits for those that have
+    return [entry for future in futures for entry in future.result()]
 
 
-def _inspect(source: Source, snippet_size: float) -> CatalogEntry:
-    """Probes one input; what cannot be read becomes an entry with the reason."""
+def _inspect(sources: Sequence[Source], snippet_size: float, probe: Probe) -> list[CatalogEntry]:
+    """Probes some inputs; what cannot be read becomes an entry with the reason."""
+    entries = [_unprobed(source) for source in sources]
+    videos = [entry.uri for entry in entries if entry.kind == "video" and entry.status == "ready"]
+    found = dict(zip(videos, probe(videos), strict=True))
+    return [
+        _described(entry, snippet_size, found.get(entry.uri)) if entry.status == "ready" else entry
+        for entry in entries
+    ]
+
+
+def _unprobed(source: Source) -> CatalogEntry:
     entry = CatalogEntry(
         video_id=source.video_id,
         uri=printable(source.uri),
@@ -123,10 +147,20 @@ def _inspect(source: Source, snippet_size: float) -> CatalogEntry:
         end_s=source.end_s,
     )
     fault = None if is_url(source.uri) else _path_fault(source.uri)
-    if fault is not None:
-        return replace(entry, status="failed", reason=fault)
+    return entry if fault is None else replace(entry, status="failed", reason=fault)
+
+
+def _described(
+    entry: CatalogEntry, snippet_size: float, found: VideoInfo | VideoError | None
+) -> CatalogEntry:
+    """Enters what a probe found out; vectors are looked at here."""
     try:
-        return _probe_vectors(entry, snippet_size) if entry.kind == "vectors" else _probe_video(entry)
+        if entry.kind == "vectors":
+            return _with_vectors(entry, snippet_size)
+        if isinstance(found, VideoError):
+            raise found
+        assert found is not None, entry.uri
+        return _with_video(entry, found)
     except VideoError as error:
         reason = " ".join(error.reason.split())
         if "no video stream" in reason:
@@ -150,8 +184,7 @@ def _path_fault(path: str) -> str | None:
     return None if os.path.isfile(path) else "is no regular file; give a file"
 
 
-def _probe_video(entry: CatalogEntry) -> CatalogEntry:
-    info = probe(entry.uri)
+def _with_video(entry: CatalogEntry, info: VideoInfo) -> CatalogEntry:
     entry = replace(entry, width=info.width, height=info.height, codec=info.codec, fps=info.fps)
     # An estimated duration may be far off: the decoder will tell whether start_s is too late.
     if info.duration_s is None or (not info.stored and info.duration_s <= entry.start_s):
@@ -159,7 +192,7 @@ def _probe_video(entry: CatalogEntry) -> CatalogEntry:
     return _cut(entry, info.duration_s)
 
 
-def _probe_vectors(entry: CatalogEntry, snippet_size: float) -> CatalogEntry:
+def _with_vectors(entry: CatalogEntry, snippet_size: float) -> CatalogEntry:
     rows, dim = probe_vectors(entry.uri)
     return _cut(replace(entry, dim=dim), rows * snippet_size)
 

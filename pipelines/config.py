@@ -103,7 +103,9 @@ class SegmentConfig:
         model: checkpoint of this project, folder of a run, or checkpoint of the published release.
         fresh: start over; removes what an earlier run left in out.
         workers: processes that segment, each with the model.
-        lanes: videos that each worker watches at the same time.
+        lanes: videos that each worker watches at the same time, in common batches. The last bits of signals
+            depend on what shares a batch, so that a boundary whose signal meets its threshold to seven
+            digits may come or go; 1 gives the same to the bit every time.
         cpus_per_worker: CPUs that each worker holds, beside those of its decoders.
         gpus_per_worker: GPUs that each worker holds; fractions share one. By default 1 where the model
             computes on CUDA, else 0.

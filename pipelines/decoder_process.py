@@ -1,8 +1,10 @@
-"""A process that only decodes, so that it can be killed: `python -m pipelines.decoder_process`.
+"""A process that only decodes and probes, so that it can be killed: `python -m pipelines.decoder_process`.
 
-It takes requests from its standard input, a line of JSON each, and answers on its standard output with
-messages: a byte for the kind, the length of what follows (8 bytes, little-endian), and that many bytes. It
-ends when its standard input does, also in the middle of decoding. It imports what decoding needs, no more.
+It takes requests from its standard input, a line of JSON each (`{"decode": {...}}` with the fields of a
+`Request`, or `{"probe": [URI, ...]}`), and answers on its standard output with messages: a byte for the kind,
+the length of what follows (8 bytes, little-endian), and that many bytes. The first message says that it has
+started. It ends when its standard input does, also in the middle of decoding. It imports what decoding needs,
+no more.
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 import numpy as np
 
 from streamer.errors import TruncatedVideoError, VideoError
 from streamer.sources import Decoder, divisible, open_source
+from streamer.video import probe
 
 LENGTH_BYTES = 8
-SNIPPET, ALIVE, END, FAULT = b"s", b"a", b"e", b"f"
+SNIPPET, ALIVE, END, PROBED, FAULT = b"s", b"a", b"e", b"p", b"f"
 
 
 @dataclass(frozen=True)
@@ -135,7 +138,10 @@ def serve(requests: BinaryIO, answers: int) -> None:
 def _answer(line: bytes, answers: int) -> tuple[bytes, bytes]:
     """Sends snippets; returns the kind and the content of the last message."""
     try:
-        for item in decode(Request(**json.loads(line))):
+        asked = json.loads(line)
+        if "probe" in asked:
+            return PROBED, json.dumps([_probed(uri) for uri in asked["probe"]]).encode()
+        for item in decode(Request(**asked["decode"])):
             if isinstance(item, PartEnd):
                 return END, json.dumps(asdict(item)).encode()
             if item is None:
@@ -145,6 +151,14 @@ def _answer(line: bytes, answers: int) -> tuple[bytes, bytes]:
         raise AssertionError("the part ended without saying how")
     except Exception:  # a fault of this software, for the process that asked to raise
         return FAULT, traceback.format_exc().encode()
+
+
+def _probed(uri: str) -> dict[str, Any]:
+    """What a video declares (`info`), or why it cannot be read (`reason`)."""
+    try:
+        return {"info": asdict(probe(uri))}
+    except VideoError as error:
+        return {"reason": error.reason}
 
 
 def _send(descriptor: int, kind: bytes, content: bytes) -> None:
@@ -182,6 +196,7 @@ def main() -> None:
     """Serves the process that started this one."""
     answers = os.dup(1)
     os.dup2(2, 1)  # what a library prints must not come between the messages
+    _send(answers, ALIVE, b"")
     with open(0, "rb", closefd=False) as requests:
         serve(requests, answers)
 

@@ -9,58 +9,37 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import pyarrow as pa
+import numpy as np
 import pyarrow.parquet as pq
 
 from pipelines.catalog import CatalogEntry
+from pipelines.catalog_table import write_catalog
 from pipelines.run_folder import RunFolder
 from pipelines.snippets import VideoEnd
-from streamer.atomic import atomic_write
+from streamer.events_table import read_metadata
 
 MOST_DEATHS = 3  # of a video's workers; the last of them with no other video beside it
 LOST_SECONDS = 60.0  # without a word from a worker, after which others take over what it held
-PAGE = 1024  # catalog rows that are read at once
 LEASED_SECONDS = 120.0  # of short videos that go to a lane together, which saves the start of streams
 SHARES = 4  # leases, about, that every lane shall still get, so that lanes end at about the same time
 
-CATALOG_SCHEMA = pa.schema(
-    [
-        ("video_id", pa.string()),
-        ("uri", pa.string()),
-        ("kind", pa.string()),
-        ("duration_s", pa.float64()),
-        ("width", pa.int32()),
-        ("height", pa.int32()),
-        ("codec", pa.string()),
-        ("fps", pa.float64()),
-        ("dim", pa.int32()),
-        ("split", pa.string()),
-        ("start_s", pa.float64()),
-        ("end_s", pa.float64()),
-        ("status", pa.string()),
-        ("reason", pa.string()),
-    ]
-)
-assert CATALOG_SCHEMA.names == [each.name for each in fields(CatalogEntry)]
 
-
-def write_catalog(path: Path, entries: Iterable[CatalogEntry]) -> None:
+def write_shelf(path: Path, videos: Iterable[CatalogEntry]) -> None:
     """Writes the videos for a `Library`, longest first; one of unknown duration may be the longest of all."""
-    ordered = sorted(
-        entries,
-        key=lambda entry: (entry.duration_s is not None, -(entry.duration_s or 0.0), entry.video_id),
+    write_catalog(
+        path,
+        sorted(
+            videos,
+            key=lambda video: (video.duration_s is not None, -(video.duration_s or 0.0), video.video_id),
+        ),
     )
-    with atomic_write(path) as temporary, pq.ParquetWriter(temporary, CATALOG_SCHEMA) as writer:
-        for start in range(0, len(ordered), PAGE):
-            rows = [asdict(entry) for entry in ordered[start : start + PAGE]]
-            writer.write_table(pa.Table.from_pylist(rows, schema=CATALOG_SCHEMA))
 
 
-def catalog_pages(path: Path) -> Iterator[list[CatalogEntry]]:
-    """What `write_catalog` wrote, `PAGE` videos at a time."""
+def shelf_pages(path: Path) -> Iterator[list[CatalogEntry]]:
+    """What `write_shelf` wrote, `ROW_GROUP` videos at a time."""
     with pq.ParquetFile(path) as file:
         for number in range(file.num_row_groups):
             yield [CatalogEntry(**row) for row in file.read_row_group(number).to_pylist()]
@@ -72,6 +51,25 @@ class EndedVideo:
 
     end: VideoEnd
     events: list[int]
+
+
+def finished_videos(folder: RunFolder, videos: Iterable[CatalogEntry]) -> Iterator[EndedVideo]:
+    """Those of the videos whose hierarchies lie in the folder of a run.
+
+    Raises:
+        HierarchyError: a hierarchy is damaged.
+    """
+    rows = folder.read_videos() if folder.videos.exists() else []
+    reasons = {row["video_id"]: row["reason"] for row in rows if row["status"] == "done"}
+    for video in videos:
+        path = folder.hierarchy_of(video.video_id)
+        if path.exists():
+            with pq.ParquetFile(path) as file:
+                facts, _ = read_metadata(file.schema_arrow.metadata or {})
+                levels = file.read(columns=["level"])["level"].to_numpy()
+            reason = reasons.get(video.video_id)
+            end = VideoEnd(video.video_id, facts.snippets, facts.duration_s, "done", reason)
+            yield EndedVideo(end, np.bincount(levels).tolist())
 
 
 @dataclass(frozen=True)
@@ -112,7 +110,7 @@ class Library:
     """Hands out videos and takes back how they ended.
 
     Args:
-        catalog: what `write_catalog` wrote; read little by little.
+        shelf: file that `write_shelf` wrote; read little by little.
         out: folder of the run. A video whose hierarchy lies there already is passed over.
         seats: workers.
         lanes: of each worker.
@@ -121,15 +119,15 @@ class Library:
 
     def __init__(
         self,
-        catalog: str,
+        shelf: str,
         out: str,
         seats: int,
         lanes: int,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._folder = RunFolder(out)
-        self._pages = catalog_pages(Path(catalog))
-        self._to_come = pq.read_metadata(catalog).num_rows  # about: of those that have not been leased
+        self._pages = shelf_pages(Path(shelf))
+        self._to_come = pq.read_metadata(shelf).num_rows  # about: of those that have not been leased
         self._most_openings = seats * (MOST_DEATHS + 1)
         self._slots = seats * lanes
         self._clock = clock

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from itertools import zip_longest
 from types import TracebackType
 from typing import Any
 
@@ -47,7 +46,6 @@ class Totals:
         self.workload: Workload | None = None
         self._reports: Sequence[Mapping[str, Any]] = ()
         self._clock = clock
-        self._before = 0  # snippets of the videos that were added
         self._start: tuple[float, int] | None = None
         self._rate: float | None = None
 
@@ -74,21 +72,6 @@ class Totals:
     def ended(self) -> list[VideoEnd]:
         """How each video ended that has ended."""
         return list(self._ends.values())
-
-    def see(self, snippets: int) -> None:
-        """Takes in how many snippets of the running video have been observed."""
-        self.snippets = self._before + snippets
-        self._measure()
-
-    def add_video(self, video: tuple[VideoEnd, Sequence[int]], num_levels: int) -> None:
-        """Takes in one video that ended, with its events per level."""
-        end, events = video
-        self._ends[end.video_id] = end
-        self._before += end.snippets
-        self.snippets = self._before
-        self.num_levels = num_levels
-        self.events = [sum(counts) for counts in zip_longest(self.events, events, fillvalue=0)]
-        self._measure()
 
     def _measure(self) -> None:
         now = self._clock()

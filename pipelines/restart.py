@@ -1,8 +1,8 @@
 """How a worker begins: at the start of a run, or where its last checkpoint left it.
 
-With as many workers and lanes as before, every lane goes on to the bit. Otherwise videos in the middle move to
-other workers, and gradients in the making too; with another number of lanes altogether, what is left is dealt
-anew.
+With as many workers and lanes as before, every lane goes on to the bit. Otherwise videos in the middle move
+to other workers, and gradients in the making too; with another number of lanes altogether, what is left is
+dealt anew.
 """
 
 from __future__ import annotations

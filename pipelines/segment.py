@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import asdict
+import time
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, replace
+from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
 from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import SegmentConfig
+from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
-from pipelines.library import LibraryReport, write_catalog
+from pipelines.library import EndedVideo, LibraryReport, finished_videos, write_shelf
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, fit_model, prepare_inputs
+from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
-from pipelines.session import WORKER_CPUS, ray_session
+from pipelines.resumption import absolute_inputs, earlier_run, tell_finished, tell_removed, tell_resumed
+from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
+from pipelines.session import DECODE_CPUS, WORKER_CPUS, ray_session
+from pipelines.snippets import VideoEnd
+from pipelines.tracking import Tracker, prepare_store
+from pipelines.training import WorkerReport
 from streamer.config import StreamerConfig
 from streamer.errors import CheckpointError
 from streamer.segmentation import StoredModel
@@ -27,11 +37,11 @@ from streamer.segmentation import StoredModel
 if TYPE_CHECKING:
     from pipelines.segmenter import SegmenterTask, Workers
 
-DECODE_CPUS = 0.5
+LOG_SECONDS = 5.0  # between two entries in the tracking store
 
 
 def segment(config: SegmentConfig, console: Console) -> int:
-    """Segments all inputs, several at a time on several workers.
+    """Segments all inputs, several at a time on several workers; or those that an earlier start left.
 
     Returns:
         Exit code, as for `train`.
@@ -40,16 +50,41 @@ def segment(config: SegmentConfig, console: Console) -> int:
         StreamerError: what the user gave cannot be used; nothing has been written then.
     """
     folder = RunFolder(config.out)
-    folder.check_free()
-    path = checkpoint_of(config.model)
-    model = check_model(path, adaptive=config.adaptive)
-    inputs = prepare_inputs(config.inputs, config.truth, model.snippet_size, console)
-    if fit_model(model, inputs) != model:
-        raise CheckpointError(
-            f"{path}: the model takes {model.modality}, the inputs are {inputs.kind}: "
-            "give other inputs, or another --model"
-        )
-    return SegmentationRun(config, path, model, folder, inputs, console).run()
+    config = replace(config, inputs=absolute_inputs(config.inputs))
+    with FolderLock(folder.root) as lock:
+        if folder.run_json.exists():
+            lock.hold()
+        path = checkpoint_of(config.model)
+        if path.is_relative_to(folder.root):
+            raise RunFolderError(f"{folder.root}: holds the model {path}: choose another --out")
+        model = check_model(path, adaptive=config.adaptive)
+        settings = {
+            **asdict(config),
+            "model": model.to_dict(),
+            "checkpoint": str(path),
+            "checkpoint_crc32": _checksum(path),
+        }
+        if config.fresh:
+            folder.check_replaceable()
+            earlier = None
+        else:
+            earlier = earlier_run(folder, "segment", settings)
+        if earlier is None:
+            inputs = prepare_inputs(config.inputs, config.truth, model.snippet_size, console)
+        elif earlier["state"] == "finished" and earlier["videos"]["failed"] <= config.max_failed:
+            return tell_finished(earlier, folder, config.max_failed, console)
+        else:
+            tell_resumed(earlier, folder, console)
+            inputs = stored_inputs(folder, config.inputs, config.truth, console)
+        if fit_model(model, inputs) != model:
+            raise CheckpointError(
+                f"{path}: the model takes {model.modality}, the inputs are {inputs.kind}: "
+                "give other inputs, or another --model"
+            )
+        run = SegmentationRun(config, settings, folder, inputs, console, earlier, lock)
+        if earlier is not None and earlier["state"] == "finished" and not run.missing:
+            return tell_finished(earlier, folder, config.max_failed, console)
+        return run.run()
 
 
 def check_model(path: Path, *, adaptive: bool) -> StreamerConfig:
@@ -63,33 +98,56 @@ def check_model(path: Path, *, adaptive: bool) -> StreamerConfig:
 
 
 class SegmentationRun:
-    """One segmentation, from the first file written to the last."""
+    """One segmentation, from the first file written to the last.
+
+    Args:
+        config: what is asked for.
+        settings: the same as plain values, with what the model is.
+        folder: the run.
+        inputs: what it reads.
+        console: where it tells how it goes.
+        earlier: `run.json` of the run that goes on; None where it begins.
+        lock: of the folder.
+
+    Attributes:
+        missing: videos without a hierarchy; those that failed are tried again.
+    """
 
     def __init__(
         self,
         config: SegmentConfig,
-        checkpoint: Path,
-        model: StreamerConfig,
+        settings: Mapping[str, Any],
         folder: RunFolder,
         inputs: Inputs,
         console: Console,
+        earlier: Mapping[str, Any] | None,
+        lock: FolderLock,
     ) -> None:
         self._config = config
-        self._checkpoint = checkpoint
-        self._settings = {**asdict(config), "model": model.to_dict(), "checkpoint": str(checkpoint)}
+        self._settings = settings
         self._folder = folder
         self._inputs = inputs
         self._console = console
-        self._totals = Totals(len(inputs.videos), inputs.expected_snippets(model.snippet_size))
+        self._earlier = earlier
+        self._lock = lock
+        expected = inputs.expected_snippets(settings["model"]["snippet_size"])
+        self._totals = Totals(len(inputs.videos), expected)
+        finished = finished_videos(folder, inputs.videos) if earlier else ()
+        self._progress = Progress(self._totals, list(finished))
+        self.missing = [video for video in inputs.videos if video.video_id not in self._progress.ended]
 
     def run(self) -> int:
         """Segments, writes, scores and tells; see `segment`."""
         config = self._config
+        gpus = math.ceil(config.workers * _gpus_asked(config))
         cpus = config.cpus_per_worker + config.lanes * config.decoders * DECODE_CPUS
-        with ray_session(config.workers, cpus - WORKER_CPUS, math.ceil(config.workers * _gpus_asked(config))):
-            tracker, facts = open_run("segment", self._settings, self._folder, self._inputs)
-            with failing(self._folder, facts, self._rows, tracker):
-                state = self._segment()
+        with TemporaryDirectory() as scratch, ThreadPoolExecutor(1) as pool:
+            # A fresh SQLite store takes seconds to make; Ray starts meanwhile.
+            preparing = pool.submit(prepare_store, self._folder, config.tracking_uri, Path(scratch))
+            with ray_session(config.workers, cpus - WORKER_CPUS, gpus):
+                tracker, facts = self._open(preparing.result())
+                with failing(self._folder, facts, self._rows, tracker):
+                    state = self._segment(tracker, facts, Path(scratch) / "shelf.parquet")
         return conclude(
             state,
             folder=self._folder,
@@ -102,33 +160,55 @@ class SegmentationRun:
             console=self._console,
         )
 
-    def _rows(self) -> list[VideoRow]:
-        return video_rows(self._inputs.entries, self._totals.ended, self._folder)
+    def _open(self, database: Path | None) -> tuple[Tracker, dict[str, Any]]:
+        """Opens the run; removes an earlier one where that was asked for, now that nothing is in the way."""
+        if self._config.fresh:
+            tell_removed(self._folder.clear(), self._folder, self._console)
+        return open_run(
+            "segment",
+            self._settings,
+            self._folder,
+            self._inputs,
+            database=database,
+            earlier=self._earlier,
+            lock=self._lock,
+        )
 
-    def _segment(self) -> RunState:
-        """Runs the workers to the end, or to Ctrl-C."""
+    def _rows(self) -> list[VideoRow]:
+        return video_rows(self._inputs.entries, self._progress.ended.values(), self._folder)
+
+    def _segment(self, tracker: Tracker, facts: Mapping[str, Any], shelf: Path) -> RunState:
+        """Runs the workers to the end, or until somebody stops them."""
         from pipelines.segmenter import segment_videos  # imports Ray, whose environment is set by now
 
+        if not self.missing:
+            self._progress.take(LibraryReport(0, [], True, None))
+            return "finished"
+        write_shelf(shelf, self.missing)
         workers = self._workers()
-        with (
-            TemporaryDirectory() as scratch,
-            ProgressDisplay(self._console, "segmenting") as display,
-            noticed_interrupt() as interrupted,
-        ):
-            catalog = Path(scratch) / "catalog.parquet"
-            write_catalog(catalog, self._inputs.videos)
+        with ProgressDisplay(self._console, "segmenting") as display, noticed_interrupt() as request:
 
             def receive(report: LibraryReport) -> None:
-                for video in report.ended:
-                    levels = max(self._totals.num_levels, len(video.events))
-                    self._totals.add_video((video.end, video.events), levels)
-                self._totals.see(report.running)
+                self._progress.take(report)
                 display.show(self._totals)
+                if report.finished or self._progress.log_due():
+                    tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
+
+            def stopping() -> None:
+                # Job managers wait for seconds only: what matters is written before anything else.
+                self._folder.write_run(request.state, {**facts, "totals": self._totals.facts()})
+                tracker.close("KILLED")
+                display.say(f"{request.state}: ending")
 
             finished = segment_videos(
-                self._task(workers), str(catalog), workers, receive=receive, interrupted=interrupted
+                self._task(workers),
+                str(shelf),
+                workers,
+                receive=receive,
+                interrupted=request,
+                stopping=stopping,
             )
-        return "finished" if finished else "interrupted"
+        return "finished" if finished else request.state
 
     def _workers(self) -> Workers:
         """What each worker holds of the cluster."""
@@ -150,21 +230,74 @@ class SegmentationRun:
         device = config.device
         if device == "auto":
             device = "cuda" if workers.gpus else "cpu"
+        cache = None if config.cache is None else str(Path(config.cache).absolute())
+        checkpoint = self._settings["checkpoint"]
         return SegmenterTask(
-            checkpoint=str(self._checkpoint),
+            checkpoint=checkpoint,
             device=device,
             precision=config.precision,
             lanes=config.lanes,
             adaptive=config.adaptive,
             decoder=config.decoder,
-            decoding=DecodingSettings(config.decoders, config.decode_timeout_s, config.cache),
+            decoding=DecodingSettings(config.decoders, config.decode_timeout_s, cache),
             out=str(self._folder.root),
-            metadata={
-                "streamer.config": json.dumps(self._settings),
-                "streamer.model": str(self._checkpoint),
-            },
+            metadata={"streamer.config": json.dumps(self._settings), "streamer.model": checkpoint},
             signals=config.signals,
         )
+
+
+class Progress:
+    """Adds up how videos ended and what runs, over all starts of a run.
+
+    Attributes:
+        ended: how videos ended, by id.
+
+    Args:
+        totals: is told.
+        earlier: videos that ended in earlier starts.
+        clock: seconds, of any origin.
+    """
+
+    def __init__(
+        self, totals: Totals, earlier: Sequence[EndedVideo], clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.ended: dict[str, VideoEnd] = {}
+        self._totals = totals
+        self._events: list[int] = []
+        self._untold: list[VideoEnd] = []
+        self._clock = clock
+        self._logged = clock()
+        self._count(earlier)
+
+    def take(self, report: LibraryReport) -> None:
+        """Takes in what happened; nothing is told before anything did, since totals tell of a speed."""
+        self._count(report.ended)
+        if report.ended or report.running or self._totals.ended or report.finished:
+            self._tell(report.running)
+
+    def log_due(self) -> bool:
+        """Whether it is time for an entry in the tracking store."""
+        due = self._clock() - self._logged >= LOG_SECONDS
+        if due:
+            self._logged = self._clock()
+        return due
+
+    def _count(self, videos: Sequence[EndedVideo]) -> None:
+        for video in videos:
+            self.ended[video.end.video_id] = video.end
+            self._untold.append(video.end)
+            pairs = zip_longest(self._events, video.events, fillvalue=0)
+            self._events = [before + new for before, new in pairs]
+
+    def _tell(self, running: int) -> None:
+        report = WorkerReport(
+            snippets=sum(end.snippets for end in self.ended.values()) + running,
+            ended=self._untold,
+            events=self._events,
+            num_levels=len(self._events),
+        )
+        self._totals.add([asdict(report)])
+        self._untold = []
 
 
 def _gpus_asked(config: SegmentConfig) -> float:
@@ -172,3 +305,12 @@ def _gpus_asked(config: SegmentConfig) -> float:
     if config.gpus_per_worker is not None:
         return config.gpus_per_worker
     return 1.0 if config.device == "cuda" else 0.0
+
+
+def _checksum(path: Path) -> int:
+    """Tells models apart whose files have the same name."""
+    checksum = 0
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            checksum = zlib.crc32(block, checksum)
+    return checksum

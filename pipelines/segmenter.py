@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, wait
 from dataclasses import dataclass
 from typing import Any
 
 import ray
 import ray.data
-from ray.data import ActorPoolStrategy, Dataset
+from ray.data import ActorPoolStrategy
+from ray.exceptions import RayActorError, RayTaskError
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from pipelines.catalog import CatalogEntry
@@ -29,7 +29,8 @@ from streamer.sources import Decoder
 
 TELL_SECONDS = 2.0  # between two words of a worker to the library
 POLL_SECONDS = 0.5
-LEAVING_SECONDS = 20.0  # that workers have to leave their seats when the job ends early
+LEAVING_SECONDS = 10.0  # that workers have to leave their seats
+RESTARTS = 3  # of the process that Ray Data runs in
 
 
 @dataclass(frozen=True)
@@ -127,23 +128,26 @@ class Workers:
 
 def segment_videos(
     task: SegmenterTask,
-    catalog: str,
+    shelf: str,
     workers: Workers,
     *,
     receive: Callable[[LibraryReport], None],
     interrupted: threading.Event,
+    stopping: Callable[[], None],
 ) -> bool:
-    """Segments all videos of a catalog.
+    """Segments all videos of a shelf.
 
-    Ray Data runs in a thread of its own, so that the calling thread stays free for reports and signals. What
-    became of videos is asked of the library: what comes out of a worker that died would come twice, or not.
+    Ray Data runs in a process of its own: the calling one stays free for reports and signals, and whatever is
+    left of the workers ends with that process. What became of videos is asked of the library; what comes out
+    of a worker that died would come twice, or not at all.
 
     Args:
         task: what every worker is told.
-        catalog: what `write_catalog` wrote.
+        shelf: file that `write_shelf` wrote, on this machine.
         workers: that share the videos.
         receive: called in the calling thread with what happened, about twice a second.
         interrupted: is set when the job shall end early.
+        stopping: called once when it was set, before anything is waited for.
 
     Returns:
         Whether all videos have ended; False where the job was interrupted.
@@ -151,61 +155,105 @@ def segment_videos(
     Raises:
         ClusterError: workers die before any video ends.
     """
-    library = _open_library(task, catalog, workers.number)
-    ended: Future[None] = Future()
-    dataset = _dataset(task, library, workers)
-    threading.Thread(target=_work, args=(dataset, ended), name="ray-data", daemon=True).start()
-    while True:
-        stopping = interrupted.wait(POLL_SECONDS)
-        done = ended.done()  # before the report is made, so that it is the last
-        report: LibraryReport = ray.get(library.report.remote())
-        receive(report)
-        if report.broken is not None:
-            raise ClusterError(report.broken)
-        if stopping or report.finished:
-            break
-        if done:
-            ended.result()
-            raise AssertionError("all workers have left, but not all videos have ended")
-    if not report.finished:
-        ray.get(library.stop.remote())
-    # A worker that was lost with its node may never leave.
-    left = wait([ended], LEAVING_SECONDS).done
-    report = ray.get(library.report.remote())
-    receive(report)
-    if report.finished and left:
-        ended.result()
-    return report.finished
-
-
-def _open_library(task: SegmenterTask, catalog: str, seats: int) -> Any:
-    """Starts the library beside the driver, without which there is nothing to be done anyway."""
+    node = ray.get_runtime_context().get_node_id()
+    here = NodeAffinitySchedulingStrategy(node, soft=False)  # without this node there is no driver either
     actor: Any = ray.remote(Library)
-    here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
-    options = actor.options(num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here)
-    return options.remote(catalog, task.out, seats, task.lanes)
-
-
-def _dataset(task: SegmenterTask, library: Any, workers: Workers) -> Dataset:
-    """A row for every seat, each of which keeps a worker busy to the end."""
-    logging.getLogger("ray.data").setLevel(logging.WARNING)
-    ray.data.DataContext.get_current().enable_progress_bars = False
-    segmenter: Any = Segmenter  # a class stands for the functions that its objects are
-    seats = [{"seat": seat} for seat in range(workers.number)]
-    return ray.data.from_items(seats, override_num_blocks=len(seats)).map(
-        segmenter,
-        fn_constructor_args=(task, library),
-        # A worker that has its seat must not be sent that of one which is still starting.
-        compute=ActorPoolStrategy(size=workers.number, max_tasks_in_flight_per_actor=1),
-        num_cpus=workers.cpus,
-        num_gpus=workers.gpus,
-    )
-
-
-def _work(dataset: Dataset, ended: Future[None]) -> None:
+    library = actor.options(
+        num_cpus=0, max_restarts=-1, max_task_retries=-1, scheduling_strategy=here
+    ).remote(shelf, task.out, workers.number, task.lanes)
+    job = Job(lambda: _conduct(here, task, library, workers))
     try:
+        while not interrupted.wait(POLL_SECONDS):
+            done = job.done(0)  # before the report is made, so that it is the last
+            if _report(library, receive).finished:
+                break
+            if done and not job.restarted():
+                raise AssertionError("all workers have left, but not all videos have ended")
+        else:
+            stopping()
+            ray.get(library.stop.remote())
+        # A worker that was lost with its node may never leave.
+        job.done(LEAVING_SECONDS)
+        return _report(library, receive).finished
+    finally:
+        job.kill()
+
+
+class Job:
+    """The conductor, and its next one where it died.
+
+    Args:
+        start: starts a conductor; gives its handle and what it will return.
+    """
+
+    def __init__(self, start: Callable[[], tuple[Any, Any]]) -> None:
+        self._start = start
+        self._restarts = 0
+        self._conductor, self._running = start()
+
+    def done(self, timeout_s: float) -> bool:
+        """Whether it has ended, after so long a wait at most."""
+        return bool(ray.wait([self._running], timeout=timeout_s)[0])
+
+    def restarted(self) -> bool:
+        """Starts it again if it has died; False where it has come to its end.
+
+        Raises:
+            RayError: it died too often, or what a worker raised.
+        """
+        try:
+            ray.get(self._running)
+        except RayActorError as error:
+            self._restarts += 1
+            if isinstance(error, RayTaskError) or self._restarts > RESTARTS:
+                raise
+            self._conductor, self._running = self._start()
+            return True
+        return False
+
+    def kill(self) -> None:
+        """Ends it, and all workers."""
+        ray.kill(self._conductor)
+
+
+def _conduct(
+    here: NodeAffinitySchedulingStrategy, task: SegmenterTask, library: Any, workers: Workers
+) -> tuple[Any, Any]:
+    actor: Any = ray.remote(Conductor)
+    conductor = actor.options(num_cpus=0, scheduling_strategy=here).remote()
+    return conductor, conductor.run.remote(Segmenter, task, library, workers)
+
+
+def _report(library: Any, receive: Callable[[LibraryReport], None]) -> LibraryReport:
+    report: LibraryReport = ray.get(library.report.remote())
+    receive(report)
+    if report.broken is not None:
+        raise ClusterError(report.broken)
+    return report
+
+
+class Conductor:
+    """The process that Ray Data runs in; all workers end when it is killed, which they need not otherwise."""
+
+    def run(self, segmenter: Any, task: SegmenterTask, library: Any, workers: Workers) -> None:
+        """Runs the workers to the end: a row for every seat, each of which keeps a worker busy.
+
+        Args:
+            segmenter: `Segmenter`.
+            task: what every worker is told.
+            library: as for `Segmenter`.
+            workers: how many there are.
+        """
+        logging.getLogger("ray.data").setLevel(logging.WARNING)
+        ray.data.DataContext.get_current().enable_progress_bars = False
+        seats = [{"seat": seat} for seat in range(workers.number)]
+        dataset = ray.data.from_items(seats, override_num_blocks=len(seats)).map(
+            segmenter,
+            fn_constructor_args=(task, library),
+            # A worker that has its seat must not be sent that of one which is still starting.
+            compute=ActorPoolStrategy(size=workers.number, max_tasks_in_flight_per_actor=1),
+            num_cpus=workers.cpus,
+            num_gpus=workers.gpus,
+        )
         for _ in dataset.iter_rows():
             pass
-        ended.set_result(None)
-    except BaseException as error:  # handed to the thread that waits
-        ended.set_exception(error)

@@ -1,8 +1,9 @@
 """The loop of one segmenting worker: its lanes, each with the videos that it leases, through a model.
 
-A lane begins its next video as soon as its last one has ended, whatever the others do. What the model makes
-of a video does not depend on what is watched beside it, but for rounding: lanes of a frozen model share its
-batches, whose sizes decide about the last bits.
+A lane begins its next video as soon as its last one has ended, whatever the others do. What a single lane, or
+lanes that learn, make of a video is the same to the bit in every company. Several lanes of a frozen model
+share its batches, whose sizes decide about the last bits of its numbers; and so about a boundary too, but
+only where a signal lies on its threshold to within these bits.
 """
 
 from __future__ import annotations
@@ -46,8 +47,7 @@ class Watchers:
     """
 
     def __init__(self, stored: StoredModel, lanes: int, *, learning: bool) -> None:
-        self._stored = stored
-        self._learning = learning
+        self._renew = stored.learning if learning else None  # what is stored takes as much as the model
         if learning:
             self._places = [(stored.learning(), 0) for _ in range(lanes)]
         else:
@@ -84,7 +84,7 @@ class Watchers:
 
     def advance(self) -> list[list[Signal]]:
         """Every lane that has a snippet observes it; signals per lane."""
-        if not self._learning:
+        if self._renew is None:
             return self._places[0][0].advance()
         signals: list[list[Signal]] = [[] for _ in self._places]
         for lane, (model, _) in enumerate(self._places):
@@ -100,8 +100,8 @@ class Watchers:
 
     def start_video(self, lane: int) -> None:
         """Makes a lane ready for another video."""
-        if self._learning:
-            self._places[lane] = (self._stored.learning(), 0)
+        if self._renew is not None:
+            self._places[lane] = (self._renew(), 0)
         else:
             self._places[lane][0].start_video(lane)
 
@@ -240,6 +240,8 @@ class SegmentingLoop:
             hierarchy = self._watchers.end_video(lane, item)
             self._store.write(hierarchy, self._signals[lane])
             events = [len(level) for level in hierarchy.levels]
+        else:
+            self._store.discard(item.video_id)
         self._watchers.start_video(lane)
         self._signals[lane] = []
         self._ended(EndedVideo(item, events), self._watchers.observed)

@@ -14,6 +14,7 @@ from streamer.errors import StreamerError
 
 OBJECT_STORE_BYTES = 512 * 2**20
 WORKER_CPUS = 1
+DECODE_CPUS = 0.5  # per decoder
 KNOCK_SECONDS = 10.0  # for a TCP connection to a cluster
 
 
@@ -85,13 +86,20 @@ def _start(cpus: float) -> None:
 
     ray.init(
         address="local",  # or else Ray would join whatever cluster was last started on this machine
-        num_cpus=max(os.cpu_count() or 1, math.ceil(cpus)),
+        num_cpus=max(_own_cpus(), math.ceil(cpus)),
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=True,  # Ray Train asks the dashboard's state API for its controller
         dashboard_host="127.0.0.1",
         logging_level=logging.WARNING,
         log_to_driver=False,  # decoders' noise; a worker's exception reaches the driver as one
     )
+
+
+def _own_cpus() -> int:
+    """CPUs that this process may use: in a job of a scheduler those of the job, not of the machine."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
 
 
 def _connect(address: str) -> None:

@@ -22,6 +22,7 @@ from ray.data import ExecutionOptions, ExecutionResources, TaskPoolStrategy
 from pipelines.catalog import CatalogEntry
 from pipelines.decoding import DecodingSettings, part_rows
 from pipelines.parts import deal, divide, in_order
+from pipelines.session import DECODE_CPUS
 from pipelines.snippets import (
     ROW_SNIPPETS,
     SnippetBlock,
@@ -31,7 +32,6 @@ from pipelines.snippets import (
     read_rows,
 )
 
-DECODE_CPUS = 0.5  # per decoder
 REST_SECONDS = 0.1  # between two rounds of an executor whose rows nobody waits for
 PAUSE_SECONDS = 0.01  # else; a row is that much later, and holds seconds of video
 CLOSE_SECONDS = 5.0

@@ -29,13 +29,11 @@ from pipelines.resumption import (
     tell_resumed,
 )
 from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
-from pipelines.session import ray_session
+from pipelines.session import DECODE_CPUS, ray_session
 from pipelines.tracking import Tracker, prepare_store
 from streamer import checkpoint
 from streamer.config import config_difference
 from streamer.errors import CheckpointError
-
-DECODE_CPUS = 0.5
 
 
 def train(config: TrainConfig, console: Console) -> int:

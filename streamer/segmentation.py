@@ -6,6 +6,7 @@ import copy
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -142,7 +143,7 @@ class StoredModel:
         self._path = path
         self._device = device
         self._precision: Precision | None = precision
-        self._content = None if is_release_checkpoint(path) else checkpoint.read(path)
+        self._content = None if is_release_checkpoint(path) else _beginning(checkpoint.read(path))
 
     def frozen(self, lanes: int = 1) -> Streamer:
         """A model that does not learn.
@@ -195,3 +196,11 @@ class StoredModel:
             content = {**content, "learner": copy.deepcopy(content["learner"])}
         checkpoint.restore(model, content, self._path, running=False)
         return model
+
+
+def _beginning(content: dict[str, Any]) -> dict[str, Any]:
+    """A checkpoint without its videos in the middle, and without sums of gradients, which take memory."""
+    learner = content.get("learner")
+    if isinstance(learner, dict):
+        learner = {name: value for name, value in learner.items() if name not in ("gradients", "counters")}
+    return {**content, "learner": learner, "running": None}

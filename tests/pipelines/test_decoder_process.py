@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -21,10 +22,12 @@ from pipelines.decoding import (
     DecoderFaultError,
     DecoderLostError,
     DecoderProcess,
+    ProbePool,
     decode_patiently,
 )
 from streamer.errors import TruncatedVideoError, VideoError
 from streamer.sources import open_source
+from streamer.video import VideoInfo, probe
 from tests.pipelines.processes import DEADLINE_S, MARK, await_true, marked, needs_proc
 from tests.streamer.video.clips import constant_rate, encode, number_in
 
@@ -174,6 +177,17 @@ def test_faults_in_the_other_process_are_raised_here(clip):
         collect(decode_patiently(impossible, DEADLINE_S))
 
 
+def test_a_decoder_that_cannot_start_is_a_fault_of_the_software(clip, tmp_path, monkeypatch, capfd):
+    """No video is to blame, so none is given up."""
+    (tmp_path / "av.py").write_text("raise ZeroDivisionError\n")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with pytest.raises(DecoderFaultError, match=r"did not start \(exit status 1\)"):
+        collect(decode_patiently(request(clip), DEADLINE_S))
+    with closing(ProbePool()) as pool, pytest.raises(DecoderFaultError, match=r"did not start"):
+        pool.probe([str(clip)])
+    assert "ZeroDivisionError" in capfd.readouterr().err
+
+
 def test_a_decoder_that_hangs_is_killed(fifo):
     with closing(DecoderProcess()) as decoder:
         with pytest.raises(DecoderLostError, match=r"^the decoder hung: no snippet in 0\.5 s$"):
@@ -311,11 +325,13 @@ for item in decoder.decode(Request(**json.loads(sys.argv[1])), 1000.0):
 
 
 @needs_proc
-@pytest.mark.parametrize("state", ["hangs", "waits for room", "waits for requests"])
+@pytest.mark.parametrize("state", ["hangs", "hangs in a probe", "waits for room", "waits for requests"])
 def test_a_decoder_does_not_outlive_its_parent(fifo, long_clip, mark, state):
     """Even where the parent is killed."""
-    asked = json.dumps(vars(request(fifo if state == "hangs" else long_clip)))
+    asked = json.dumps(vars(request(fifo if state.startswith("hangs") else long_clip)))
     code = PARENT
+    if state == "hangs in a probe":
+        code = PARENT.replace("for item", "decoder.probe([json.loads(sys.argv[1])['uri']], 1000.0)\nfor item")
     if state == "waits for room":
         code = PARENT.replace("pass", "print('first', flush=True); sys.stdin.read()")
     if state == "waits for requests":
@@ -325,7 +341,7 @@ def test_a_decoder_does_not_outlive_its_parent(fifo, long_clip, mark, state):
     )
     assert parent.stdout is not None
     child = int(parent.stdout.readline())
-    if state == "hangs":
+    if state.startswith("hangs"):
         await_true(lambda: opens(child, fifo), "the decoder hangs")
     elif state == "waits for room":
         parent.stdout.readline()
@@ -340,3 +356,88 @@ def opens(process_id: int, path: Path) -> bool:
     """Whether a thread of a process is inside the system call that opens a FIFO."""
     threads = Path(f"/proc/{process_id}/task").glob("*/wchan")
     return any("wait_for_partner" in thread.read_text() for thread in threads)
+
+
+def outcomes(found: Sequence[VideoInfo | VideoError]) -> list[VideoInfo | str]:
+    return [str(item) if isinstance(item, VideoError) else item for item in found]
+
+
+def probed(path: object) -> VideoInfo | str:
+    try:
+        return probe(str(path))
+    except VideoError as error:
+        return str(error)
+
+
+def test_a_probe_in_the_other_process_finds_the_same(clip, long_clip, tmp_path):
+    (tmp_path / "text.mp4").write_text("no video\n" * 50)
+    encode(tmp_path / "turned.mkv", constant_rate(10, 10))
+    paths = [clip, tmp_path / "text.mp4", tmp_path / "turned.mkv", tmp_path / "absent.mp4", long_clip, clip]
+    expected = [probed(path) for path in paths]
+    assert sorted(type(item).__name__ for item in expected) == ["VideoInfo"] * 4 + ["str"] * 2
+    with closing(DecoderProcess()) as decoder:
+        assert outcomes(decoder.probe([str(path) for path in paths], DEADLINE_S)) == expected
+        assert collect(decoder.decode(request(clip), DEADLINE_S)) == collect(decode(request(clip)))
+        assert outcomes(decoder.probe([str(clip)], DEADLINE_S)) == [probe(clip)]
+        assert decoder.idle
+
+
+def test_a_fault_in_a_probe_is_raised_here(clip):
+    impossible: list[str] = [str(clip), 5]  # pyright: ignore[reportAssignmentType]
+    with closing(DecoderProcess()) as decoder, pytest.raises(DecoderFaultError, match="TypeError"):
+        decoder.probe(impossible, DEADLINE_S)
+    with closing(ProbePool()) as pool, pytest.raises(DecoderFaultError, match="TypeError"):
+        pool.probe(impossible)
+
+
+def test_a_probe_that_hangs_is_killed(fifo):
+    with closing(DecoderProcess()) as decoder:
+        with pytest.raises(DecoderLostError, match=r"^the decoder hung: no answer in 0\.5 s$"):
+            decoder.probe([str(fifo)], 0.5)
+        assert not decoder.alive
+
+
+def test_a_probe_that_hangs_costs_that_video_alone(clip, long_clip, fifo, monkeypatch):
+    honest, asked = DecoderProcess.probe, []
+
+    def impatient(
+        self: DecoderProcess, uris: Sequence[str], timeout_s: float
+    ) -> list[VideoInfo | VideoError]:
+        asked.append(list(uris))
+        return honest(self, uris, 0.5 if str(fifo) in uris else timeout_s)
+
+    monkeypatch.setattr(DecoderProcess, "probe", impatient)
+    first, hung, last = str(clip), str(fifo), str(long_clip)
+    reason = "the decoder hung: no answer in 0.5 s, tried 2 times; replace or re-encode the file"
+    with closing(ProbePool()) as pool:
+        found = pool.probe([first, hung, last])
+        assert outcomes(found) == [probe(first), f"{hung}: {reason}", probe(last)]
+        assert asked == [[first, hung, last], [first], [hung], [hung], [last]]
+        assert outcomes(pool.probe([first])) == [probe(first)]
+
+
+@needs_proc
+def test_nobody_waits_for_a_probe_that_hangs_not_even_the_end(clip, fifo, mark, monkeypatch):
+    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", 0.0)
+    with ThreadPoolExecutor(1) as thread, closing(ProbePool()) as pool:
+        hung = thread.submit(pool.probe, [str(fifo)])
+        await_true(lambda: any(opens(decoder, fifo) for decoder in decoders(mark)), "a decoder hangs")
+        assert outcomes(pool.probe([str(clip)])) == [probe(clip)]
+        assert len(decoders(mark)) == 2
+        pool.close()
+        with pytest.raises(CancelledError):
+            hung.result(DEADLINE_S)
+        assert decoders(mark) == []
+        with pytest.raises(CancelledError):
+            pool.probe([str(clip)])
+
+
+@needs_proc
+@pytest.mark.parametrize(("growth_s", "most"), [(1e9, 1), (0.0, 4)])
+def test_processes_are_kept_and_become_more_with_time(clip, mark, monkeypatch, growth_s, most):
+    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", growth_s)
+    with closing(ProbePool()) as pool, ThreadPoolExecutor(4) as threads:
+        found = list(threads.map(pool.probe, [[str(clip)]] * 40))
+        assert found == [[probe(clip)]] * 40
+        assert 1 <= len(decoders(mark)) <= most
+    assert decoders(mark) == []

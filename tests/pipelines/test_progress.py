@@ -6,7 +6,6 @@ import pytest
 from rich.console import Console
 
 from pipelines.progress import LINE_SECONDS, ProgressDisplay, Totals
-from pipelines.snippets import VideoEnd
 
 
 class Clock:
@@ -116,18 +115,6 @@ def test_two_reports_at_one_moment_have_no_rate(clock):
     assert totals.rate is None
 
 
-def test_videos_that_end_one_by_one_add_up(clock):
-    totals = Totals(3, 200, clock)
-    totals.add_video((VideoEnd("a", 0, 0.0, "failed", "broken"), []), 2)
-    assert totals.metrics() == {"videos_done": 1, "videos_to_go": 2, "levels": 2, "optimizer_steps": 0}
-    clock.now += 10
-    totals.add_video((VideoEnd("b", 60, 30.0, "done", None), [7, 3]), 2)
-    clock.now += 10
-    totals.add_video((VideoEnd("c", 40, 20.0, "done", None), [2]), 2)
-    assert (totals.snippets, totals.events, len(totals.ended)) == (100, [9, 3], 3)
-    assert (totals.rate, totals.to_go_s) == (5.0, 20.0)
-
-
 def test_description(clock):
     totals = Totals(4, 1480, clock)
     assert totals.describe() == "0/4 videos, 0 snippets"
@@ -201,13 +188,3 @@ def test_terminal_shows_a_bar_that_goes_when_the_run_ends(clock):
     assert "━" in shown
     assert "0/1 videos, 50 snippets" in shown
     assert shown.endswith("\x1b[2K"), "the live display must erase itself"
-
-
-def test_snippets_of_the_running_video_are_counted_once():
-    totals = Totals(2, 20.0, iter([0.0, 1.0, 2.0, 3.0]).__next__)
-    totals.see(4)
-    assert totals.snippets == 4
-    totals.add_video((VideoEnd("a", 10, 5.0, "done", None), [3]), 1)
-    assert (totals.snippets, len(totals.ended)) == (10, 1)
-    totals.see(2)
-    assert totals.snippets == 12

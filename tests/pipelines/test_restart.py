@@ -9,6 +9,7 @@ from pipelines.checkpoints import latest, remove_all
 from pipelines.position import WorkerPosition
 from pipelines.restart import go_on
 from pipelines.snippets import VideoEnd
+from streamer import checkpoint
 from streamer.errors import CheckpointError
 from streamer.streamer import Streamer
 from tests.pipelines.stoppable import ALL_SNIPPETS, BY_NAME, ENTRIES, VIDEOS, Run, content
@@ -99,6 +100,29 @@ def test_lanes_that_change_twice_with_videos_that_wait(tmp_path):
     assert [len(lane) for lane in saved.position(0).running] == [4]
     run.start(2)
     assert sorted(run.watched) == ALL_SNIPPETS
+
+
+def test_videos_that_waited_while_parameters_changed_begin_their_predictions_afresh(tmp_path):
+    """Four videos in the middle, one lane: what was predicted for three of them holds no more."""
+    run = Run(tmp_path)
+    run.start(4, stop_after=6)
+    saved = latest(run.folder.checkpoints)
+    assert saved is not None
+    lanes = checkpoint.load_content(saved.model_path(0))["running"]["lanes"]
+    stopped = {
+        video.video_id: lane["index"]
+        for lane, [video] in zip(lanes, saved.position(0).running, strict=True)
+        if lane["index"] < BY_NAME[video.video_id].snippets
+    }
+    run.start(1)
+    _, signals = run.results()
+    afresh = {
+        name
+        for name, index in stopped.items()
+        if not any((level, snippet) == (0, index) for _, level, snippet, *_ in signals[name])
+    }
+    assert len(stopped) == 4
+    assert len(afresh) == 3
 
 
 def test_a_finished_run_has_nothing_left(tmp_path):

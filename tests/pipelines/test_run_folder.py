@@ -47,7 +47,7 @@ def test_folder_that_holds_parts_of_a_run(tmp_path, name):
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / name).mkdir()
     assert f"holds {name} of another run, but no run.json" in refusal(tmp_path / "run")
-    with pytest.raises(RunFolderError, match="no run.json"):
+    with pytest.raises(RunFolderError, match="but no run"):
         RunFolder(tmp_path / "run").check_replaceable()
 
 

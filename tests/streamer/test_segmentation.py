@@ -5,12 +5,13 @@ import pytest
 import torch
 
 import streamer
+from streamer import checkpoint
 from streamer.config import StreamerConfig
 from streamer.errors import CheckpointError, ConfigError, VideoError
-from streamer.segmentation import segment_recording
+from streamer.segmentation import StoredModel, segment_recording
 from streamer.sources import is_vectors, path_of
 from streamer.streamer import Streamer
-from tests.streamer.tiny import ALWAYS, same, tiny, vectors, watch
+from tests.streamer.tiny import ALWAYS, parameters, same, tiny, vectors, watch
 from tests.streamer.video.clips import constant_rate, encode
 
 FRAMES = StreamerConfig(
@@ -145,3 +146,74 @@ def test_what_cannot_be_read_is_named(name, tmp_path, of_frames, of_vectors):
 def test_addresses_have_queries_and_files_do_not(uri, stem, vectors_):
     assert path_of(uri).stem == stem
     assert is_vectors(uri) is vectors_
+
+
+@pytest.fixture
+def learned(tmp_path: Path) -> Path:
+    """Checkpoint of a model that trained, with gradients in the making and a video in the middle."""
+    model = Streamer(tiny(evolve_every=4, working_set_size=3, force_fixed_buffer=True), lanes=2, seed=4)
+    for start in range(0, 62, 2):
+        for lane in range(2):
+            model.offer(vectors(62, seed=lane)[start : start + 2].float(), lane)
+        for _ in range(2):
+            model.advance()
+            model.barrier()
+    assert model.learner is not None
+    assert model.learner.steps > 2
+    assert model.learner.losses.total[0] > 0
+    assert any(gradient_sum.counter for gradient_sum in model.learner.f_sums)
+    checkpoint.save(model, tmp_path / "learned.pt")
+    return tmp_path / "learned.pt"
+
+
+def test_a_frozen_model_of_a_checkpoint_begins_afresh_with_any_number_of_lanes(learned):
+    frozen = StoredModel(learned).frozen(lanes=3)
+    assert len(frozen.lanes) == 3
+    assert frozen.learner is None
+    assert frozen.idle
+    shown = vectors(30, seed=7).float()
+    expected, _ = watch(streamer.load(learned), shown)
+    assert same(watch(StoredModel(learned).frozen(), shown)[0], expected)
+    # One that never learned goes on in the middle of a video when it is loaded, but not here.
+    half = streamer.load(learned, lanes=2)
+    half.offer(shown[:4], 1)
+    half.advance()
+    path = learned.with_name("half.pt")
+    checkpoint.save(half, path)
+    assert same(watch(StoredModel(path).frozen(), shown)[0], expected)
+
+
+def test_a_learning_model_begins_with_parameters_and_adam_but_without_sums(learned):
+    content = checkpoint.read(learned)
+    plain = Streamer(tiny(evolve_every=4, working_set_size=3, force_fixed_buffer=True), seed=4)
+    checkpoint.restore_parameters(plain, content, learned)
+    assert plain.learner is not None
+    plain.learner.optimizer.load_state_dict(content["learner"]["optimizer"])
+    shown = vectors(60, seed=7).float()
+    expected, expected_signals = watch(plain, shown)
+    stored = StoredModel(learned)
+    untouched = parameters(stored.frozen())
+    for _ in range(3):  # the second time, the first has learned
+        model = stored.learning()
+        hierarchy, signals = watch(model, shown)
+        assert signals == expected_signals
+        assert same(hierarchy, expected)
+        assert any(
+            not torch.equal(one, other) for one, other in zip(parameters(model), untouched, strict=False)
+        )
+
+
+def test_a_learning_model_grows_by_what_it_has_watched_itself(tmp_path):
+    model = Streamer(tiny(evolve_every=30, demarcation=ALWAYS))
+    watch(model, vectors(25).float())
+    checkpoint.save(model, tmp_path / "young.pt")
+    stored = StoredModel(tmp_path / "young.pt")
+    assert watch(stored.learning(), vectors(20).float())[0].num_levels == 1
+    assert watch(stored.learning(), vectors(40).float())[0].num_levels == 2
+
+
+def test_without_a_learner_nothing_goes_on_learning(learned):
+    path = learned.with_name("frozen.pt")
+    checkpoint.save(streamer.load(learned), path)
+    with pytest.raises(CheckpointError, match=r"frozen\.pt: holds no learner"):
+        StoredModel(path).learning()
