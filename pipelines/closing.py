@@ -14,6 +14,7 @@ from pipelines.catalog import CatalogEntry
 from pipelines.interruption import INTERRUPTED, STOPPED
 from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
 from pipelines.snippets import VideoEnd
+from pipelines.store import REASON
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
 from pipelines.wording import counted
@@ -38,7 +39,7 @@ def video_rows(
             rows.append(end_row(entry, ends[entry.video_id]))
         elif entry.status == "ready" and folder.hierarchy_of(entry.video_id).exists():
             known = Hierarchy.from_parquet(folder.hierarchy_of(entry.video_id))
-            rows.append(VideoRow(entry, "done", None, known.duration_s, known.snippets))
+            rows.append(VideoRow(entry, "done", known.metadata.get(REASON), known.duration_s, known.snippets))
         else:
             rows.append(unread_row(entry, "the run ended before this video did"))
     return rows

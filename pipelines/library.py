@@ -19,6 +19,7 @@ from pipelines.catalog import CatalogEntry
 from pipelines.catalog_table import write_catalog
 from pipelines.run_folder import RunFolder
 from pipelines.snippets import VideoEnd
+from pipelines.store import REASON
 from streamer.events_table import read_metadata
 
 MOST_DEATHS = 3  # of a video's workers; the last of them with no other video beside it
@@ -59,16 +60,13 @@ def finished_videos(folder: RunFolder, videos: Iterable[CatalogEntry]) -> Iterat
     Raises:
         HierarchyError: a hierarchy is damaged.
     """
-    rows = folder.read_videos() if folder.videos.exists() else []
-    reasons = {row["video_id"]: row["reason"] for row in rows if row["status"] == "done"}
     for video in videos:
         path = folder.hierarchy_of(video.video_id)
         if path.exists():
             with pq.ParquetFile(path) as file:
-                facts, _ = read_metadata(file.schema_arrow.metadata or {})
+                facts, metadata = read_metadata(file.schema_arrow.metadata or {})
                 levels = file.read(columns=["level"])["level"].to_numpy()
-            reason = reasons.get(video.video_id)
-            end = VideoEnd(video.video_id, facts.snippets, facts.duration_s, "done", reason)
+            end = VideoEnd(video.video_id, facts.snippets, facts.duration_s, "done", metadata.get(REASON))
             yield EndedVideo(end, np.bincount(levels).tolist())
 
 

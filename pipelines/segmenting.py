@@ -238,7 +238,7 @@ class SegmentingLoop:
         events: list[int] = []
         if item.status == "done":
             hierarchy = self._watchers.end_video(lane, item)
-            self._store.write(hierarchy, self._signals[lane])
+            self._store.write(hierarchy, self._signals[lane], item.reason)
             events = [len(level) for level in hierarchy.levels]
         else:
             self._store.discard(item.video_id)

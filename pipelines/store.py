@@ -24,6 +24,10 @@ SIGNALS_SCHEMA = pa.schema(
 )
 
 
+REASON = "streamer.reason"
+"""Entry of a file's schema metadata: what is odd about a video that is done all the same."""
+
+
 class HierarchyStore:
     """Writes into the folder of a run.
 
@@ -41,12 +45,19 @@ class HierarchyStore:
         self._metadata = dict(metadata)
         self.keeps_signals = signals
 
-    def write(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
-        """Writes one finished video; its hierarchy last, since that is what marks it as finished."""
+    def write(self, hierarchy: Hierarchy, signals: Sequence[Signal], reason: str | None = None) -> None:
+        """Writes one finished video; its hierarchy last, since that is what marks it as finished.
+
+        Args:
+            hierarchy: its events.
+            signals: its signals.
+            reason: what is odd about its file; kept with the events, for a run that goes on.
+        """
         if self.keeps_signals:
             self._write_signals(hierarchy, signals)
         self._folder.hierarchy.mkdir(parents=True, exist_ok=True)
-        hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), self._metadata)
+        metadata = self._metadata if reason is None else {**self._metadata, REASON: reason}
+        hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), metadata)
 
     def discard(self, video_id: str) -> None:
         """Removes what an earlier attempt wrote of a video that has failed now."""

@@ -247,7 +247,7 @@ class TrainingLoop:
         if end.status == "done":
             assert current is not None, "a video that is done has snippets"
             hierarchy = self._model.end_video(end.duration_s, end.video_id, lane)
-            self._store.write(hierarchy, current.signals)
+            self._store.write(hierarchy, current.signals, end.reason)
             for level in range(hierarchy.num_levels):
                 self._report.events[level] += 1  # the one that the end of the video closed
         else:

@@ -8,11 +8,13 @@ import pytest
 from rich.console import Console
 
 from pipelines.closing import INTERRUPTED, conclude, video_rows
+from pipelines.library import finished_videos
 from pipelines.run_folder import RunFolder, RunState, end_row, unread_row
 from pipelines.snippets import VideoEnd
+from pipelines.store import HierarchyStore
 from pipelines.tracking import Tracker
 from pipelines.truth import read_truth
-from tests.pipelines.finished_run import DURATION_S, entry, make_run, write_truth
+from tests.pipelines.finished_run import DURATION_S, entry, make_hierarchy, make_run, write_truth
 
 DONE = VideoEnd("a", 40, DURATION_S, "done", None)
 BROKEN = VideoEnd("b", 3, 1.5, "failed", "breaks")
@@ -57,6 +59,20 @@ def test_every_input_has_one_row(tmp_path):
         ("noise", "failed"),
     ]
     assert rows[2].reason == "the run ended before this video did"
+
+
+def test_what_was_odd_about_a_video_is_known_from_its_hierarchy(tmp_path):
+    """A driver that is killed takes with it what its workers had told."""
+    folder = RunFolder(tmp_path)
+    store = HierarchyStore(folder, {}, signals=False)
+    store.write(make_hierarchy("a"), [], "ends early")
+    store.write(make_hierarchy("b"), [])
+    rows = video_rows([entry("a"), entry("b")], [], folder)
+    assert [(row.status, row.reason) for row in rows] == [("done", "ends early"), ("done", None)]
+    [a, b] = finished_videos(folder, [entry("a"), entry("b"), entry("c")])
+    assert (a.end.reason, b.end.reason) == ("ends early", None)
+    store.discard("a")
+    assert [found.end.video_id for found in finished_videos(folder, [entry("a"), entry("b")])] == ["b"]
 
 
 def test_stored_hierarchy_counts_though_its_end_was_not_reported(tmp_path):
