@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from benchmarks import barrier, decoding, engine, memory, report
+from benchmarks import barrier, decoding, engine, memory, planning, report, scaling
 from streamer.errors import StreamerError
 
 TITLES = {
@@ -17,6 +18,8 @@ TITLES = {
     "decoding": f"Decoding: {decoding.FRAME_SIZE} pixels squared, every {decoding.SNIPPET_S} s",
     "barrier": f"Barriers: {barrier.WORKERS} workers of the small model, gloo on the loopback",
     "memory": "Memory of a worker: the small model learns on one recording",
+    "scaling": "One worker against two, and what barriers cost",
+    "simulation": "Many workers, simulated",
 }
 REPETITIONS = 5
 FILE_COLUMNS = 120  # width of tables where there is no terminal
@@ -57,23 +60,37 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--repetitions",
         type=int,
-        help=f"of which medians are taken (default {of_engine.repetitions} for engine, {REPETITIONS} else)",
+        help=f"of which medians are taken (default {of_engine.repetitions} for engine, "
+        f"{scaling.Options.repetitions} for scaling, {REPETITIONS} else)",
+    )
+    parser.add_argument(
+        "--only", default="", metavar="TEXT", help="engine, scaling: what has this in its table's title"
+    )
+    parser.add_argument(
+        "--quick", action="store_true", help="engine, scaling: only try whether everything runs"
     )
     group = parser.add_argument_group("engine")
     group.add_argument("--models", nargs="+", choices=of_engine.models, default=of_engine.models)
-    group.add_argument("--only", default="", metavar="TEXT", help="what has this in its table's title")
     group.add_argument("--lanes", nargs="+", type=int, default=of_engine.lanes, metavar="N")
     group.add_argument("--bf16_lanes", nargs="*", type=int, default=of_engine.bf16_lanes, metavar="N")
     group.add_argument("--threads", type=int, help="that models compute with (default: one per core)")
     group.add_argument("--device", choices=("cpu", "cuda"), default=of_engine.device)
-    group.add_argument("--quick", action="store_true", help="only try whether everything runs")
     group.add_argument("--profile", action="store_true", help="also show where the time goes")
+    planning.add_arguments(parser.add_argument_group("simulation"))
     return parser
 
 
 def _run(part: str, options: argparse.Namespace, console: Console) -> list[dict[str, Any]]:
+    def show(title: str, rows: Sequence[report.Row]) -> None:
+        report.show(title, rows, console)
+
     if part == "engine":
-        return engine.run(_engine_options(options), lambda title, rows: report.show(title, rows, console))
+        return engine.run(_engine_options(options), show)
+    if part == "simulation":
+        return planning.run(planning.options_from(options), show)
+    if part == "scaling":
+        repetitions = options.repetitions or scaling.Options.repetitions
+        return scaling.run(scaling.Options(options.only, repetitions, options.quick), show)
     repetitions = options.repetitions or REPETITIONS
     if part == "decoding":
         results = decoding.run(options.video, repetitions)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import heapq
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 
@@ -21,15 +22,16 @@ class HasDuration(Protocol):
         ...
 
 
+T = TypeVar("T")
 V = TypeVar("V", bound=HasDuration)
 
 
 def assign(videos: Sequence[V], slots: int, running: Sequence[V] = ()) -> list[list[V]]:
     """Deals videos to slots, longest first, each to the slot with the least so far.
 
-    A slot is one lane of one worker: worker r with n lanes has the slots from r * n on. So the same videos
-    share a slot however many workers the slots are spread over. Ties go by video id and by slot, so that
-    the same videos always go the same way. A video of unknown duration counts as the mean of the known ones.
+    A slot is one lane of one worker (`slots_of`). The same videos share a slot however many workers the slots
+    are spread over. Ties go by video id and by slot, so that the same videos always go the same way. A video
+    of unknown duration counts as the mean of the known ones.
 
     Args:
         videos: that have not begun.
@@ -46,17 +48,19 @@ def assign(videos: Sequence[V], slots: int, running: Sequence[V] = ()) -> list[l
     def length(video: V) -> float:
         return mean if video.duration_s is None else video.duration_s
 
-    loads = [0.0] * slots
+    loads = [(0.0, slot) for slot in range(slots)]  # a heap: the least loaded slot comes first
     dealt: list[list[V]] = [[] for _ in range(slots)]
     for share in (running, videos):
-        _deal(share, length, loads, dealt)
+        for video in sorted(share, key=lambda video: (-length(video), video.video_id)):
+            load, slot = loads[0]
+            dealt[slot].append(video)
+            heapq.heapreplace(loads, (load + length(video), slot))
     return dealt
 
 
-def _deal(
-    videos: Sequence[V], length: Callable[[V], float], loads: list[float], dealt: list[list[V]]
-) -> None:
-    for video in sorted(videos, key=lambda video: (-length(video), video.video_id)):
-        slot = min(range(len(loads)), key=lambda slot: (loads[slot], slot))
-        dealt[slot].append(video)
-        loads[slot] += length(video)
+def slots_of(slots: Sequence[T], rank: int, workers: int) -> list[T]:
+    """The slots that are the lanes of a worker: every so-manieth.
+
+    So the longest videos, and the few where there are fewer than slots, spread over all workers.
+    """
+    return list(slots[rank::workers])

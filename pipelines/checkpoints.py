@@ -42,7 +42,7 @@ class Assignment:
     Attributes:
         workers: number of workers.
         lanes: lanes of each.
-        slots: for each lane of each worker the ids of its videos, in order; those of worker 0 first.
+        slots: for each lane of each worker the ids of its videos, in order; see `slots_of`.
     """
 
     workers: int

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from pipelines.assignment import assign
+from pipelines.assignment import assign, slots_of
 from pipelines.catalog import CatalogEntry
 from pipelines.checkpoints import Assignment, SavedRun
 from pipelines.position import RunningVideo, WorkerPosition
@@ -42,7 +42,7 @@ def begin(entries: Sequence[CatalogEntry], workers: int, lanes: int, rank: int) 
     """The start of a run."""
     slots = assign(entries, workers * lanes)
     assignment = Assignment(workers, lanes, [[entry.video_id for entry in slot] for slot in slots])
-    own = slots[rank * lanes : (rank + 1) * lanes]
+    own = slots_of(slots, rank, workers)
     parts = [[VideoPart(entry) for entry in slot] for slot in own]
     return Start(assignment, parts, WorkerPosition([[] for _ in own]))
 
@@ -80,12 +80,12 @@ def go_on(
         if len(slots) != workers * lanes:
             slots = _deal(positions, entries, workers * lanes, model.config.snippet_size)
         assignment = Assignment(workers, lanes, slots)
-        own = assignment.slots[rank * lanes : (rank + 1) * lanes]
+        own = slots_of(slots, rank, workers)
         position = _move_in(model, saved, positions, own, workers, rank, shared=shared)
     ended = {end.video_id for other in positions for end in other.ended}
     running = {video.video_id: video.next for lane in position.running for video in lane}
     by_id = {entry.video_id: entry for entry in entries}
-    own = assignment.slots[rank * lanes : (rank + 1) * lanes]
+    own = slots_of(assignment.slots, rank, workers)
     parts = [
         [VideoPart(by_id[name], running.get(name, 0)) for name in slot if name not in ended] for slot in own
     ]

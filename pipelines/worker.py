@@ -86,7 +86,8 @@ def train_worker(arguments: dict[str, Any]) -> dict[str, Any]:
     task: WorkerTask = arguments["task"]
     device = ray.train.torch.get_device()
     assert isinstance(device, torch.device)
-    replicas = TimedReplicas(DistributedReplicas(device) if dist.is_initialized() else SingleReplica())
+    alone = not dist.is_initialized() or dist.get_world_size() == 1
+    replicas = TimedReplicas(SingleReplica() if alone else DistributedReplicas(device))
     folder = RunFolder(task.out)
     shared = task.sync == "gradients"
     model, synchronization = _make_model(task, device, replicas)

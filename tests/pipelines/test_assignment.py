@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipelines.assignment import assign
+from pipelines.assignment import assign, slots_of
 
 
 @dataclass(frozen=True)
@@ -88,3 +88,28 @@ def test_videos_of_no_known_length_are_dealt_evenly(duration):
     videos = [Recording(str(index), None) for index in range(6)]
     assert [len(slot) for slot in assign(videos, 3)] == [2, 2, 2]
     assert assign([Recording("only", duration)], 1) == [[Recording("only", duration)]]
+
+
+@given(recordings, recordings, slots)
+def test_videos_in_the_middle_come_before_the_others(videos, running, count):
+    running = [Recording(f"running {video.video_id}", video.duration_s) for video in running]
+    dealt = ids(assign(videos, count, running))
+    for slot in dealt:
+        begun = [name.startswith("running") for name in slot]
+        assert begun == sorted(begun, reverse=True)
+    assert sorted(name for slot in dealt for name in slot) == sorted(
+        video.video_id for video in (*videos, *running)
+    )
+
+
+@given(st.integers(1, 7), st.integers(1, 5))
+def test_every_slot_belongs_to_one_worker(workers, lanes):
+    every = list(range(workers * lanes))
+    owned = [slots_of(every, rank, workers) for rank in range(workers)]
+    assert [len(slots) for slots in owned] == [lanes] * workers
+    assert sorted(slot for slots in owned for slot in slots) == every
+
+
+def test_few_videos_spread_over_all_workers():
+    dealt = assign([Recording(name, 60.0) for name in "abcd"], 16)
+    assert [sum(map(len, slots_of(dealt, rank, 4))) for rank in range(4)] == [1, 1, 1, 1]
