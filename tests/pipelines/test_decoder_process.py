@@ -426,7 +426,7 @@ def test_nobody_waits_for_a_probe_that_hangs_not_even_the_end(clip, fifo, mark, 
         assert len(decoders(mark)) == 2
         pool.close()
         with pytest.raises(CancelledError):
-            hung.result(DEADLINE_S)
+            hung.result(pipelines.decoding.PROBE_TIMEOUT_S / 2)
         assert decoders(mark) == []
         with pytest.raises(CancelledError):
             pool.probe([str(clip)])
