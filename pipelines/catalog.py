@@ -8,6 +8,7 @@ from typing import Literal
 
 from pipelines.inputs import find_inputs, printable
 from pipelines.manifest import Source, is_url
+from pipelines.probing import ProbePool
 from streamer.errors import VideoError
 from streamer.sources import is_vectors
 from streamer.vectors import probe_vectors
@@ -103,8 +104,6 @@ def _inspect_all(
     sources: Sequence[Source], snippet_size: float, probes: int, progress: Callable[[int, int], None] | None
 ) -> list[CatalogEntry]:
     """Probes several inputs at a time; the order of the entries is that of the sources."""
-    from pipelines.decoding import ProbePool  # which knows the catalog
-
     size = min(BATCH, max(1, len(sources) // (4 * probes)))
     if any(is_url(source.uri) for source in sources):  # each may take long
         size = 1

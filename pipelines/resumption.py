@@ -8,6 +8,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipelines.folder_lock import FolderLock
 from pipelines.manifest import is_url
 from pipelines.run_folder import RunFolder, RunFolderError
 from pipelines.tracking import flatten
@@ -36,6 +37,38 @@ FREE = frozenset(
         "model.modality",  # follows from the inputs
     }
 )
+
+
+def claim(
+    folder: RunFolder, lock: FolderLock, command: str, settings: Mapping[str, Any], *, fresh: bool
+) -> dict[str, Any] | None:
+    """Takes hold of the folder of a run that goes on, or is replaced; a free one is left as it is.
+
+    Args:
+        folder: the run.
+        lock: of the folder; nothing is written there where the run is refused.
+        command: `train` or `segment`.
+        settings: what is asked for, as plain values, with absolute inputs.
+        fresh: whether a run that is there shall be replaced.
+
+    Returns:
+        The content of `run.json` of the run that goes on; None where one begins.
+
+    Raises:
+        RunFolderError: the folder cannot be used, another process works there, or it holds a run with
+            another configuration.
+    """
+
+    def look() -> dict[str, Any] | None:
+        if not fresh:
+            return earlier_run(folder, command, settings)
+        folder.check_replaceable()
+        return None
+
+    look()
+    if folder.run_json.exists():
+        lock.hold()
+    return look()  # again: now it stays as it is
 
 
 def earlier_run(folder: RunFolder, command: str, settings: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ from pipelines.library import EndedVideo, LibraryReport, finished_videos, write_
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.resumption import absolute_inputs, earlier_run, tell_finished, tell_removed, tell_resumed
+from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_removed, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
 from pipelines.session import DECODE_CPUS, WORKER_CPUS, ray_session
 from pipelines.snippets import VideoEnd
@@ -52,8 +52,6 @@ def segment(config: SegmentConfig, console: Console) -> int:
     folder = RunFolder(config.out)
     config = replace(config, inputs=absolute_inputs(config.inputs))
     with FolderLock(folder.root) as lock:
-        if folder.run_json.exists():
-            lock.hold()
         path = checkpoint_of(config.model)
         if path.is_relative_to(folder.root):
             raise RunFolderError(f"{folder.root}: holds the model {path}: choose another --out")
@@ -64,11 +62,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
             "checkpoint": str(path),
             "checkpoint_crc32": _checksum(path),
         }
-        if config.fresh:
-            folder.check_replaceable()
-            earlier = None
-        else:
-            earlier = earlier_run(folder, "segment", settings)
+        earlier = claim(folder, lock, "segment", settings, fresh=config.fresh)
         if earlier is None:
             inputs = prepare_inputs(config.inputs, config.truth, model.snippet_size, console)
         elif earlier["state"] == "finished" and earlier["videos"]["failed"] <= config.max_failed:

@@ -23,7 +23,7 @@ from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inpu
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import (
     absolute_inputs,
-    earlier_run,
+    claim,
     tell_finished,
     tell_removed,
     tell_resumed,
@@ -48,13 +48,7 @@ def train(config: TrainConfig, console: Console) -> int:
     folder = RunFolder(config.out)
     config = replace(config, inputs=absolute_inputs(config.inputs), init=_absolute_init(config.init))
     with FolderLock(folder.root) as lock:
-        if folder.run_json.exists():
-            lock.hold()
-        if config.fresh:
-            folder.check_replaceable()
-            earlier = None
-        else:
-            earlier = earlier_run(folder, "train", asdict(config))
+        earlier = claim(folder, lock, "train", asdict(config), fresh=config.fresh)
         if earlier is not None and earlier["state"] == "finished":
             return tell_finished(earlier, folder, config.max_failed, console)
         if earlier is not None:

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import pipelines.decoding
+import pipelines.probing
 from pipelines.catalog import Catalog, build_catalog
-from pipelines.decoding import PROBE_TIMEOUT_S, DecoderFaultError, DecoderProcess
+from pipelines.decoder import DecoderFaultError, DecoderProcess
+from pipelines.probing import PROBE_TIMEOUT_S
 from streamer.video import probe
 from tests.pipelines.input_files import touch, write_manifest
 from tests.pipelines.processes import DEADLINE_S, MARK, marked
@@ -269,7 +270,7 @@ def test_a_fault_of_the_program_is_not_taken_for_a_damaged_file(folder, clip, pr
 
 def test_an_interruption_waits_for_no_probe(folder, clip, probing, monkeypatch, tmp_path, caplog):
     """Nothing is asked for again where the interruption has killed it."""
-    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", 0.0)
+    monkeypatch.setattr(pipelines.probing, "GROWTH_S", 0.0)
     probing.patience_s = DEADLINE_S
     for name in ("a", "hangs"):
         shutil.copy(clip, folder / f"{name}.mp4")

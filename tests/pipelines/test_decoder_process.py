@@ -15,16 +15,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import pipelines.decoder
 import pipelines.decoder_process
 import pipelines.decoding
+import pipelines.probing
+from pipelines.decoder import DecoderFaultError, DecoderLostError, DecoderProcess
 from pipelines.decoder_process import PartEnd, Request, decode
-from pipelines.decoding import (
-    DecoderFaultError,
-    DecoderLostError,
-    DecoderProcess,
-    ProbePool,
-    decode_patiently,
-)
+from pipelines.decoding import decode_patiently
+from pipelines.probing import ProbePool
 from streamer.errors import TruncatedVideoError, VideoError
 from streamer.sources import open_source
 from streamer.video import VideoInfo, probe
@@ -279,7 +277,7 @@ def test_a_decoder_that_hangs_once_costs_nothing_but_time(long_clip, mark, monke
         ahead_s += DEADLINE_S if Path(f"/proc/{process_id}").exists() else 0.0
         return time.monotonic() + ahead_s
 
-    monkeypatch.setattr(pipelines.decoding, "monotonic", clock)
+    monkeypatch.setattr(pipelines.decoder, "monotonic", clock)
     os.kill(process_id, signal.SIGSTOP)
     assert collect([*head, *items]) == collect(decode(request(long_clip)))
     assert ahead_s > DEADLINE_S
@@ -316,7 +314,7 @@ def test_a_decoder_starts_light():
 PARENT = """
 import json, sys
 from pipelines.decoder_process import Request
-from pipelines.decoding import DecoderProcess
+from pipelines.decoder import DecoderProcess
 decoder = DecoderProcess()
 print(decoder.process_id, flush=True)
 for item in decoder.decode(Request(**json.loads(sys.argv[1])), 1000.0):
@@ -418,7 +416,7 @@ def test_a_probe_that_hangs_costs_that_video_alone(clip, long_clip, fifo, monkey
 
 @needs_proc
 def test_nobody_waits_for_a_probe_that_hangs_not_even_the_end(clip, fifo, mark, monkeypatch):
-    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", 0.0)
+    monkeypatch.setattr(pipelines.probing, "GROWTH_S", 0.0)
     with ThreadPoolExecutor(1) as thread, closing(ProbePool()) as pool:
         hung = thread.submit(pool.probe, [str(fifo)])
         await_true(lambda: any(opens(decoder, fifo) for decoder in decoders(mark)), "a decoder hangs")
@@ -426,7 +424,7 @@ def test_nobody_waits_for_a_probe_that_hangs_not_even_the_end(clip, fifo, mark, 
         assert len(decoders(mark)) == 2
         pool.close()
         with pytest.raises(CancelledError):
-            hung.result(pipelines.decoding.PROBE_TIMEOUT_S / 2)
+            hung.result(pipelines.probing.PROBE_TIMEOUT_S / 2)
         assert decoders(mark) == []
         with pytest.raises(CancelledError):
             pool.probe([str(clip)])
@@ -435,7 +433,7 @@ def test_nobody_waits_for_a_probe_that_hangs_not_even_the_end(clip, fifo, mark, 
 @needs_proc
 @pytest.mark.parametrize(("growth_s", "most"), [(1e9, 1), (0.0, 4)])
 def test_processes_are_kept_and_become_more_with_time(clip, mark, monkeypatch, growth_s, most):
-    monkeypatch.setattr(pipelines.decoding, "GROWTH_S", growth_s)
+    monkeypatch.setattr(pipelines.probing, "GROWTH_S", growth_s)
     with closing(ProbePool()) as pool, ThreadPoolExecutor(4) as threads:
         found = list(threads.map(pool.probe, [[str(clip)]] * 40))
         assert found == [[probe(clip)]] * 40
