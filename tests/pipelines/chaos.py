@@ -187,7 +187,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--lanes", type=int, default=2)
-    parser.add_argument("--videos", type=int, default=12)
+    parser.add_argument("--videos", type=int, default=30)
     parser.add_argument("--seconds", type=int, default=150, help="length of the shortest video")
     given = parser.parse_args()
     chance = random.Random(given.seed)
