@@ -50,9 +50,9 @@ class WeighingStore(HierarchyStore):
         self.peak_mib = 0.0
         self.kept: dict[str, float] = {}
 
-    def write(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:
+    def write(self, hierarchy: Hierarchy, signals: Sequence[Signal], reason: str | None = None) -> None:
         """Writes one finished video."""
-        super().write(hierarchy, signals)
+        super().write(hierarchy, signals, reason)
         self.peak_mib = peak_mib()
         events = [event for level in hierarchy.levels for event in level]
         self.kept = {
