@@ -8,9 +8,12 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from rich.console import Console
+
 from pipelines.catalog_table import write_catalog
 from pipelines.folder_lock import FolderLock
 from pipelines.preparation import Inputs
+from pipelines.resumption import tell_removed
 from pipelines.run_folder import RunFolder, software
 from pipelines.tracking import Tracker
 
@@ -24,8 +27,9 @@ def open_run(
     database: Path | None = None,
     earlier: Mapping[str, Any] | None = None,
     lock: FolderLock,
+    console: Console,
 ) -> tuple[Tracker, dict[str, Any]]:
-    """Makes the folder and records what the run is about to do.
+    """Makes the folder, free of an earlier run where that was asked for, and records what the run will do.
 
     Args:
         command: `train` or `segment`.
@@ -35,6 +39,7 @@ def open_run(
         database: what `prepare_store` returned.
         earlier: `run.json` of the run that goes on, whose MLflow run goes on too.
         lock: of the folder.
+        console: is told what was removed.
 
     Returns:
         The MLflow run, and the facts that `run.json` holds from now on.
@@ -53,6 +58,8 @@ def open_run(
         database=database,
         going_on=tracked.get("run_id"),
     )
+    if config["fresh"]:  # now that nothing is in the way of the new run
+        tell_removed(folder.clear(), folder, console)
     folder.create()
     lock.hold()
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")

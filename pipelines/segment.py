@@ -24,7 +24,7 @@ from pipelines.library import EndedVideo, LibraryReport, finished_videos, write_
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_removed, tell_resumed
+from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
 from pipelines.session import DECODE_CPUS, WORKER_CPUS, ray_session
 from pipelines.snippets import VideoEnd
@@ -155,9 +155,6 @@ class SegmentationRun:
         )
 
     def _open(self, database: Path | None) -> tuple[Tracker, dict[str, Any]]:
-        """Opens the run; removes an earlier one where that was asked for, now that nothing is in the way."""
-        if self._config.fresh:
-            tell_removed(self._folder.clear(), self._folder, self._console)
         return open_run(
             "segment",
             self._settings,
@@ -166,6 +163,7 @@ class SegmentationRun:
             database=database,
             earlier=self._earlier,
             lock=self._lock,
+            console=self._console,
         )
 
     def _rows(self) -> list[VideoRow]:

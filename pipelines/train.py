@@ -25,7 +25,6 @@ from pipelines.resumption import (
     absolute_inputs,
     claim,
     tell_finished,
-    tell_removed,
     tell_resumed,
 )
 from pipelines.run_folder import RunFolder, RunState, VideoRow, checkpoint_of
@@ -138,9 +137,6 @@ class TrainingRun:
         )
 
     def _open(self, database: Path | None) -> tuple[Tracker, dict[str, Any]]:
-        """Opens the run; removes an earlier one where that was asked for, now that nothing is in the way."""
-        if self._config.fresh:
-            tell_removed(self._folder.clear(), self._folder, self._console)
         return open_run(
             "train",
             asdict(self._config),
@@ -149,6 +145,7 @@ class TrainingRun:
             database=database,
             earlier=self._earlier,
             lock=self._lock,
+            console=self._console,
         )
 
     def _rows(self) -> list[VideoRow]:
