@@ -114,6 +114,8 @@ def fit_workers(
         if error is None:
             return fitted.result()
         reason = _loss(error)
+        if interrupted.is_set():  # lost on the way out; the last checkpoint is where the run stopped
+            return {"stopped": True, "checksums": []}
         now = latest(folder.checkpoints)
         losses = losses + 1 if now == before else 1
         before = now
