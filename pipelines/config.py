@@ -211,10 +211,25 @@ class DemoConfig:
 
 @dataclass
 class DoctorConfig:
-    """Checks that decoders, Ray, disk and tracking work here.
+    """Checks that decoders, Ray, disk and tracking work here, or on every node of a cluster.
 
     Attributes:
         out: folder where runs will be written.
+        cluster: check every node of the cluster that RAY_ADDRESS names, or in which this job runs.
+        workers: that a run will have; with cluster.
+        lanes: videos that each worker will watch at the same time; with cluster.
+        device: where the model will compute; with cluster.
     """
 
     out: str = "."
+    cluster: bool = False
+    workers: int | None = None
+    lanes: int | None = None
+    device: Literal["auto", "cpu", "cuda"] | None = None
+
+    def __post_init__(self) -> None:
+        asked = {"--workers": self.workers, "--lanes": self.lanes, "--device": self.device}
+        for name, value in asked.items():
+            require(self.cluster or value is None, f"{name} asks something of a cluster: add --cluster true")
+        require(self.workers is None or self.workers >= 1, f"--workers must be at least 1: {self.workers}")
+        require(self.lanes is None or self.lanes >= 1, f"--lanes must be at least 1: {self.lanes}")

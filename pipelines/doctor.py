@@ -7,7 +7,7 @@ import platform
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,38 +36,54 @@ class Finding:
     Attributes:
         works: whether a run can rely on it.
         text: in plain words, with the remedy where it does not work.
+        warns: whether it deserves a look although it works.
     """
 
     works: bool
     text: str
+    warns: bool = False
 
 
 def doctor(config: DoctorConfig, console: Console) -> int:
-    """Runs all checks, each on its own.
+    """Makes all checks, each on its own.
 
     Returns:
         Exit code: 0 where all works, else 1.
     """
-    folder = Path(config.out).absolute()
-    checks: dict[str, Callable[[], Finding]] = {
-        "Python": _check_python,
-        "compute": _check_compute,
-        "PyAV": lambda: _check_decoder("pyav"),
-        "decord": lambda: _check_decoder("decord"),
-        "disk": lambda: _check_disk(folder),
-        "tracking": _check_tracking,
-        "Ray": _check_ray,
-    }
     healthy = True
-    for name, check in checks.items():
-        started = time.monotonic()
-        finding = check()
+    started = time.monotonic()
+    for name, finding in _findings(config):
         healthy &= finding.works
-        mark = "[green]ok[/green]     " if finding.works else "[red]trouble[/red]"
-        seconds = time.monotonic() - started
-        console.print(f"{mark} {name:9s}", end="")
-        console.print(f"{finding.text} ({seconds:.1f} s)", highlight=False, markup=False, soft_wrap=True)
+        now = time.monotonic()
+        console.print(f"{_mark(finding)} {name:9s}", end="")
+        console.print(
+            f"{finding.text} ({now - started:.1f} s)", highlight=False, markup=False, soft_wrap=True
+        )
+        started = now
     return 0 if healthy else 1
+
+
+def _mark(finding: Finding) -> str:
+    if not finding.works:
+        return "[red]trouble[/red]"
+    return "[yellow]warning[/yellow]" if finding.warns else "[green]ok[/green]     "
+
+
+def _findings(config: DoctorConfig) -> Iterator[tuple[str, Finding]]:
+    """What was checked, and what was found, one after the other."""
+    folder = Path(config.out).absolute()
+    yield "Python", _check_python()
+    yield "compute", _check_compute()
+    yield "PyAV", check_decoder("pyav")
+    yield "decord", check_decoder("decord")
+    yield "disk", _check_disk(folder)
+    yield "tracking", _check_tracking()
+    if config.cluster:
+        from pipelines.cluster_doctor import check_cluster  # which asks nodes to make checks of this module
+
+        yield from check_cluster(config, folder)
+    else:
+        yield "Ray", _check_ray()
 
 
 def _check_python() -> Finding:
@@ -82,7 +98,7 @@ def _check_compute() -> Finding:
     return Finding(True, f"{cores}, GPUs: {names}")
 
 
-def _check_decoder(decoder: Decoder) -> Finding:
+def check_decoder(decoder: Decoder) -> Finding:
     """Encodes a clip of H.264 and reads it back."""
     if decoder not in available_decoders():
         return Finding(True, "not installed; only --decoder decord needs it")
@@ -110,10 +126,15 @@ def _encode_clip(path: Path) -> None:
         container.mux(stream.encode())
 
 
+def nearest_folder(folder: Path) -> Path:
+    """`folder`, or the nearest one above it that exists."""
+    while not folder.exists():
+        folder = folder.parent
+    return folder
+
+
 def _check_disk(folder: Path) -> Finding:
-    there = folder
-    while not there.exists():
-        there = there.parent
+    there = nearest_folder(folder)
     try:
         with tempfile.TemporaryDirectory(dir=there) as scratch, atomic_write(Path(scratch) / "file") as path:
             path.write_bytes(b"streamer")

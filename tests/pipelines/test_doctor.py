@@ -2,8 +2,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from pipelines import doctor
+from pipelines import cluster_doctor, doctor
 from pipelines.cli import main
+from pipelines.doctor import Finding
 from pipelines.session import ClusterError
 
 
@@ -39,3 +40,30 @@ def test_trouble_is_named_with_its_remedy_and_the_rest_is_checked_all_the_same(t
     assert "unset RAY_ADDRESS" in lines["Ray"]
     assert "not installed" in lines["PyAV"]
     assert lines["decord"].startswith("ok")
+
+
+@pytest.mark.parametrize("words", [["--workers", "2"], ["--lanes", "2"], ["--device", "cpu"]])
+def test_what_is_asked_of_a_cluster_needs_one(words, capsys):
+    assert main(["doctor", *words]) == 2
+    assert capsys.readouterr().err == f"error: {words[0]} asks something of a cluster: add --cluster true\n"
+
+
+@pytest.mark.parametrize("words", [["--workers", "0"], ["--lanes", "0"]])
+def test_less_than_one_is_refused(words, capsys):
+    assert main(["doctor", "--cluster", "true", *words]) == 2
+    assert capsys.readouterr().err == f"error: {words[0]} must be at least 1: 0\n"
+
+
+def test_a_cluster_that_does_not_answer_is_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(cluster_doctor, "ray_session", no_cluster)
+    assert main(["doctor", "--cluster", "true", "--out", str(tmp_path)]) == 1
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("trouble Ray      nobody answers: unset RAY_ADDRESS")
+    assert [line.split()[0] for line in lines[:-1]] == ["ok"] * 6
+
+
+def test_a_warning_is_shown_and_no_trouble(tmp_path, monkeypatch, capsys):
+    found = [("clocks", Finding(True, "off", warns=True))]
+    monkeypatch.setattr(cluster_doctor, "check_cluster", lambda config, folder: iter(found))
+    assert main(["doctor", "--cluster", "true", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out.splitlines()[-1].startswith("warning clocks   off")
