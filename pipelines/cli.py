@@ -6,6 +6,7 @@ import dataclasses
 import inspect
 import re
 import sys
+from collections import deque
 from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -106,7 +107,7 @@ def parse(command: str, words: Sequence[str]) -> Any:
     for name in positional:
         parser.add_argument(name, type=str, nargs=POSITIONAL[name], help=_attribute_help(config, name))
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
-    files, others = _split(words)
+    files, others = _split(words, options)
     for file in files:
         _check_file(file, options)
     # Files come first: what the command line says overrides them.
@@ -114,21 +115,26 @@ def parse(command: str, words: Sequence[str]) -> Any:
     return config(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(config)})
 
 
-def _split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+def _split(words: Sequence[str], options: Mapping[str, Any]) -> tuple[list[str], list[str]]:
     """Takes the names of configuration files out of the words, and spells options as the parser does."""
     files: list[str] = []
     others: list[str] = []
-    rest = iter(words)
-    for word in rest:
+    rest = deque(words)
+    while rest:
+        word = rest.popleft()
         if word == "--":  # what follows are no options
             others += [word, *rest]
-        elif word == "--config" and (file := next(rest, None)) is not None:
-            files.append(file)
+            break
+        if word == "--config" and rest:
+            files.append(rest.popleft())
         elif word.startswith("--config="):
             files.append(word.removeprefix("--config="))
         else:
             # Names have underscores, as keys of the YAML file do; dashes are taken too.
-            others.append(re.sub(r"^--[\w.\-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word))
+            spelled = re.sub(r"^--[\w.\-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word)
+            switch = spelled.startswith("--") and options.get(spelled[2:]) is bool
+            valued = bool(rest) and rest[0].lower() in ("true", "false")
+            others.append(f"{spelled}=true" if switch and not valued else spelled)
     return files, others
 
 

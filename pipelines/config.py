@@ -230,6 +230,6 @@ class DoctorConfig:
     def __post_init__(self) -> None:
         asked = {"--workers": self.workers, "--lanes": self.lanes, "--device": self.device}
         for name, value in asked.items():
-            require(self.cluster or value is None, f"{name} asks something of a cluster: add --cluster true")
+            require(self.cluster or value is None, f"{name} asks something of a cluster: add --cluster")
         require(self.workers is None or self.workers >= 1, f"--workers must be at least 1: {self.workers}")
         require(self.lanes is None or self.lanes >= 1, f"--lanes must be at least 1: {self.lanes}")

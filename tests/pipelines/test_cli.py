@@ -69,7 +69,7 @@ TRAIN = ("train", "videos", "--out", "run")
         ((*TRAIN, "--workers"), "--workers needs a value"),
         ((*TRAIN, "--workers", "0"), "--workers must be at least 1, not 0"),
         ((*TRAIN, "--sync", "sometimes"), "--sync must be one of gradients, parameters, not sometimes"),
-        ((*TRAIN, "--signals", "maybe"), "--signals must be true or false, not maybe"),
+        ((*TRAIN, "--signals=maybe"), "--signals must be true or false, not maybe"),
         ((*TRAIN, "--model", "none.yaml"), "--model must name a YAML file with its options, not none.yaml"),
         ((*TRAIN, "--model.learning.lr", "fast"), "--model.learning.lr must be a number, not fast"),
         ((*TRAIN, "--model.channels", "[1,2]"), "--model.channels must be a list of 4, each a whole number"),
@@ -303,6 +303,24 @@ def data(here, monkeypatch) -> Path:
 
 
 VECTORS = ("train", "vectors", "--out", "run", "--model.feature_dim", str(DIM))
+
+
+@pytest.mark.parametrize(
+    ("words", "fresh", "signals"),
+    [
+        ((), False, True),
+        (("--fresh",), True, True),
+        (("--fresh", "--signals", "false"), True, False),
+        (("--signals", "false", "--fresh"), True, False),
+        (("--fresh", "true", "--signals"), True, True),
+        (("--fresh=false", "--signals=false"), False, False),
+        (("--fresh", "--seed", "3"), True, True),
+    ],
+)
+def test_switches_need_no_value(words, fresh, signals):
+    for order in (("videos", "--out", "run", *words), (*words, "videos", "--out", "run")):
+        config = parse("train", order)
+        assert (config.inputs, config.fresh, config.signals) == (["videos"], fresh, signals)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def test_trouble_is_named_with_its_remedy_and_the_rest_is_checked_all_the_same(t
 @pytest.mark.parametrize("words", [["--workers", "2"], ["--lanes", "2"], ["--device", "cpu"]])
 def test_what_is_asked_of_a_cluster_needs_one(words, capsys):
     assert main(["doctor", *words]) == 2
-    assert capsys.readouterr().err == f"error: {words[0]} asks something of a cluster: add --cluster true\n"
+    assert capsys.readouterr().err == f"error: {words[0]} asks something of a cluster: add --cluster\n"
 
 
 @pytest.mark.parametrize("words", [["--workers", "0"], ["--lanes", "0"]])

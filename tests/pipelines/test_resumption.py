@@ -153,7 +153,7 @@ def test_a_finished_run_returns_at_once_and_fresh_starts_over(inputs, tmp_path, 
     assert main(["train", str(inputs), "--out", str(first.folder.root), *MODEL, "--seed", "5"]) == 2
     assert stamps == {path: path.stat().st_mtime_ns for path in stamps}
 
-    fresh = command("train", inputs, *MODEL, "--fresh", "true")
+    fresh = command("train", inputs, *MODEL, "--fresh")
     assert fresh.code == 0
     assert "removed from" in fresh.output
     assert "hierarchy/ (2 files)" in fresh.output
@@ -204,5 +204,5 @@ def test_fresh_removes_nothing_where_the_inputs_are_wrong(tmp_path, command):
     folder = RunFolder(tmp_path / "run")
     folder.create()
     folder.write_run("finished", {"command": "train"})
-    assert command("train", tmp_path / "missing.mp4", "--fresh", "true").code == 2
+    assert command("train", tmp_path / "missing.mp4", "--fresh").code == 2
     assert folder.run_json.exists()
