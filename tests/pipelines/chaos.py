@@ -27,7 +27,7 @@ from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
 from streamer.hierarchy import Hierarchy
 from tests.pipelines.conftest import MODEL, VIDEO_MODEL
-from tests.pipelines.processes import MARK, marked
+from tests.pipelines.processes import MARK, await_true, marked
 from tests.pipelines.runs import check_run, hierarchies, table
 from tests.streamer.video.clips import constant_rate, encode
 
@@ -92,7 +92,7 @@ class Campaign:
                 self._words, env=self._environment, stdout=log, stderr=log, start_new_session=True
             )
             try:
-                self._hunt(driver, left, end)
+                self._hunt(driver, left)
                 code = driver.wait(max(1.0, end - time.monotonic()))
             finally:
                 driver.kill()
@@ -101,16 +101,18 @@ class Campaign:
         assert code in (0, -signal.SIGKILL) or self.killed["node"], self._log.read_text()
         return code == 0
 
-    def _hunt(self, driver: subprocess.Popen[bytes], left: list[tuple[str, int]], end: float) -> None:
+    def _hunt(self, driver: subprocess.Popen[bytes], left: list[tuple[str, int]]) -> None:
         """Kills what is to be killed while this driver lives."""
         while left and driver.poll() is None:
             kind, checkpoints = left[0]
             due = self._serial() + checkpoints
-            while self._serial() < due:
-                assert time.monotonic() < end, "no checkpoint comes"
-                if driver.poll() is not None or self._finished():
-                    return
-                time.sleep(0.02)
+
+            def ready(due: int = due) -> bool:
+                return self._serial() >= due or self._finished() or driver.poll() is not None
+
+            await_true(ready, "a checkpoint, or the end")
+            if self._serial() < due:
+                return
             if self._kill(kind, driver):
                 left.pop(0)
                 if kind in ("driver", "node"):
