@@ -68,8 +68,7 @@ def test_bash_and_shellcheck_find_nothing(script: str) -> None:
     subprocess.run(["bash", "-n", str(SCRIPTS / script)], check=True)
     beside = Path(sys.executable).parent  # where the environment has not been activated
     shellcheck = shutil.which("shellcheck", path=f"{beside}:{os.environ['PATH']}")
-    if shellcheck is None:
-        pytest.skip("no shellcheck: pip install -e '.[dev]'")
+    assert shellcheck is not None, "no shellcheck: pip install -e '.[dev]'"
     found = subprocess.run([shellcheck, str(SCRIPTS / script)], capture_output=True, text=True)
     assert found.returncode == 0, found.stdout
 

@@ -1,7 +1,6 @@
 """Whether the run in a folder is the one that is asked for, and who may work there."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -192,7 +191,6 @@ def test_a_run_that_was_ended_goes_on_in_the_same_mlflow_run(inputs, command):
 
 @pytest.mark.ray
 @pytest.mark.usefixtures("ray_cluster")
-@pytest.mark.skipif(os.name != "posix", reason="needs file locks")
 def test_a_folder_in_which_another_process_works(inputs, tmp_path, command, capfd):
     run = command("train", inputs, *MODEL)
     with FolderLock(run.folder.root) as lock:
