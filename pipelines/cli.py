@@ -8,6 +8,8 @@ import re
 import sys
 from collections import deque
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
@@ -22,15 +24,32 @@ from pipelines.interruption import INTERRUPTED
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
-CONFIGS: dict[str, type] = {
-    "demo": DemoConfig,
-    "train": TrainConfig,
-    "segment": SegmentConfig,
-    "evaluate": EvaluateConfig,
-    "doctor": DoctorConfig,
-    "bench": BenchConfig,
+
+@dataclass(frozen=True)
+class Command:
+    """One command.
+
+    Attributes:
+        config: what can be asked of it.
+        entry: `module:function` that runs it, imported only when it is asked for, so that help comes at once.
+    """
+
+    config: type
+    entry: str
+
+
+COMMANDS = {
+    "demo": Command(DemoConfig, "pipelines.demo.command:demo"),
+    "train": Command(TrainConfig, "pipelines.train:train"),
+    "segment": Command(SegmentConfig, "pipelines.segment:segment"),
+    "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
+    "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }
-POSITIONAL = {"inputs": "+", "run": None}
+CONFIGS = {name: command.config for name, command in COMMANDS.items()}
+POSITIONAL = {"name": None, "file": None, "inputs": "+", "run": None, "runs": "+"}
+"""Options that are given by place, in this order: `+` takes one or more words."""
+
 WRONG_USAGE = 2
 PLAIN_WIDTH = 110  # columns where the output is no terminal
 
@@ -105,7 +124,8 @@ def parse(command: str, words: Sequence[str]) -> Any:
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
     positional = [name for name in POSITIONAL if name in options]
     for name in positional:
-        parser.add_argument(name, type=str, nargs=POSITIONAL[name], help=_attribute_help(config, name))
+        kind = str if POSITIONAL[name] == "+" else options[name]
+        parser.add_argument(name, type=kind, nargs=POSITIONAL[name], help=_attribute_help(config, name))
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
     files, others = _split(words, options)
     for file in files:
@@ -169,30 +189,9 @@ def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any]
 
 
 def run(command: str, config: Any, console: Console) -> int:
-    """Runs a command; each is imported only when it is asked for, so that help comes at once."""
-    if command == "train":
-        from pipelines.train import train
-
-        return train(config, console)
-    if command == "segment":
-        from pipelines.segment import segment
-
-        return segment(config, console)
-    if command == "evaluate":
-        from pipelines.evaluate import evaluate
-
-        return evaluate(config, console)
-    if command == "demo":
-        from pipelines.demo.command import demo
-
-        return demo(config, console)
-    if command == "bench":
-        from pipelines.bench import bench
-
-        return bench(config, console)
-    from pipelines.doctor import doctor
-
-    return doctor(config, console)
+    """Runs a command."""
+    module, function = COMMANDS[command].entry.split(":")
+    return getattr(import_module(module), function)(config, console)
 
 
 class OneLineParser(ArgumentParser):

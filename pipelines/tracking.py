@@ -109,6 +109,7 @@ class Tracker:
         source: what started the run, as MLflow shows it.
         database: what `prepare_store` returned; becomes the run's own database where it has none.
         going_on: id of an MLflow run to go on with, where the store knows it.
+        parent: id of the MLflow run of which this one is a part.
 
     Attributes:
         goes_on: whether the MLflow run was there before.
@@ -127,6 +128,7 @@ class Tracker:
         source: str,
         database: Path | None = None,
         going_on: str | None = None,
+        parent: str | None = None,
     ) -> None:
         self.uri = store_uri(folder, uri)
         if database is not None and not _own_database(folder).exists():
@@ -145,6 +147,8 @@ class Tracker:
                 self.run_id = going_on
                 return
             tags = {"mlflow.user": _user(), "mlflow.source.name": source}
+            if parent is not None:
+                tags["mlflow.parentRunId"] = parent
             run = self._client.create_run(self.experiment_id, tags=tags, run_name=run_name)
         self.run_id: str = run.info.run_id
 
