@@ -10,7 +10,6 @@ from types import TracebackType
 import av
 import numpy as np
 from av.audio.frame import AudioFrame
-from av.sidedata.sidedata import Type as SideDataType
 from av.video.frame import PictureType, VideoFrame
 from av.video.stream import VideoStream
 
@@ -24,8 +23,8 @@ FINEST_TICKS = 90_000  # per second at least: that of every usual rate falls on 
 class ClipFile:
     """Writes a clip; a context manager that completes the file.
 
-    Rotation, shape of the pixels and colours are told as the video tells them; the picture is as it was coded,
-    save that an odd width or height is scaled to the even one above, which H.264 needs.
+    Rotation, shape of the pixels and colours are told as the video tells them; the picture is as it was
+    coded, save that an odd width or height is scaled to the even one above, which H.264 needs.
 
     Args:
         path: the file to make.
@@ -95,7 +94,7 @@ class ClipFile:
             codec.sample_aspect_ratio = source.sample_aspect_ratio
         codec.color_range, codec.colorspace = first.color_range, first.colorspace
         codec.color_primaries, codec.color_trc = first.color_primaries, first.color_trc
-        matrix = first.side_data.get(SideDataType.DISPLAYMATRIX)
+        matrix = first.side_data.get("DISPLAYMATRIX")
         if matrix is not None:
             stream.set_display_matrix(np.frombuffer(bytes(matrix), np.int32).tolist())
         return stream

@@ -13,8 +13,8 @@ MILLISECONDS_PER_HOUR = 3_600_000
 def clip_names(hierarchy: Hierarchy, level: int) -> list[str]:
     """Names of the clips of a level, in time order: `L1_00017_00h00m12.500s_00h00m15.000s.mp4`.
 
-    They tell level, index, start and end, so that a file of this name holds this event, whatever the hierarchy
-    was when it was written.
+    They tell level, index, start and end, so that a file of this name holds this event, whatever the
+    hierarchy was when it was written.
     """
     return [
         f"L{level}_{index:05d}_{_time(start_s)}_{_time(end_s)}.mp4"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -63,9 +63,15 @@ def export(config: ExportConfig, console: Console) -> int:
     check_levels(folder, chosen, [*(config.levels or ()), *([] if config.clips is None else [config.clips])])
     out = folder.root / DEFAULT_FOLDER if config.out is None else Path(config.out).absolute()
     exporter = _Exporter(config, folder, truth, str(run.get("started", "1970-01-01T00:00:00+00:00")))
-    with ExitStack() as stack:
-        outputs = {name: stack.enter_context(output) for name, output in _outputs(config, out).items()}
-        exporter.export(chosen, outputs, console)
+    try:
+        with ExitStack() as stack:
+            outputs = {name: stack.enter_context(output) for name, output in _outputs(config, out).items()}
+            exporter.export(chosen, outputs, console)
+    except OSError as error:
+        raise ExportError(
+            f"{out}: cannot be written: {error.strerror or error}: choose another --out, or give the same "
+            "command again once it can"
+        ) from error
     _tell(outputs, exporter.remarks, console)
     return SOME_FAILED if exporter.remarks.failed else 0
 
@@ -128,10 +134,12 @@ class _Exporter:
                     continue
                 for output in outputs.values():
                     self._add(
-                        output, video, lambda share, place=place: progress.update(task, completed=place + share)
+                        output,
+                        video,
+                        lambda share, place=place: progress.update(task, completed=place + share),
                     )
 
-    def _add(self, output: Output, video: ExportedVideo, tell: Any) -> None:
+    def _add(self, output: Output, video: ExportedVideo, tell: Callable[[float], None]) -> None:
         video_id = video.hierarchy.video_id
         try:
             output.add(video, tell)
@@ -139,11 +147,6 @@ class _Exporter:
             self.remarks.failed.append((video_id, error.detail))
         except ExportError as error:
             self.remarks.failed.append((video_id, str(error)))
-        except OSError as error:
-            raise ExportError(
-                f"{error.filename or output.folder}: cannot be written: {error.strerror}: "
-                "the same command goes on once it can"
-            ) from error
 
     def _video(self, row: Mapping[str, Any]) -> ExportedVideo:
         """Reads a hierarchy and names its events.
@@ -154,9 +157,7 @@ class _Exporter:
         video_id = row["video_id"]
         hierarchy = Hierarchy.from_parquet(self._folder.hierarchy_of(video_id))
         wanted = self._config.levels
-        levels = tuple(
-            level for level in range(hierarchy.num_levels) if wanted is None or level in wanted
-        )
+        levels = tuple(level for level in range(hierarchy.num_levels) if wanted is None or level in wanted)
         if not levels:
             self.remarks.without_level.append(video_id)
         annotations = {} if self._truth is None else self._truth.videos.get(video_id, {})
@@ -184,12 +185,11 @@ def _tell(outputs: Mapping[str, Output], remarks: Remarks, console: Console) -> 
         if damaged:
             say(f"sound is damaged and silent in places: {_some(damaged)}")
     if remarks.without_level:
-        say(f"{counted(len(remarks.without_level), 'video')} without the chosen levels: {_some(remarks.without_level)}")
+        lacking = counted(len(remarks.without_level), "video")
+        say(f"{lacking} without the chosen levels: {_some(remarks.without_level)}")
     if remarks.unopened:
-        say(
-            f"{counted(len(remarks.unopened), 'recording')} could not be opened, times count from the first "
-            f"frame: {_some(remarks.unopened)}"
-        )
+        closed = counted(len(remarks.unopened), "recording")
+        say(f"{closed} could not be opened, times count from the first frame: {_some(remarks.unopened)}")
     for video_id, reason in remarks.failed[:SHOWN]:
         say(f"failed  {video_id}: {reason}")
     if len(remarks.failed) > SHOWN:

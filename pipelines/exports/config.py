@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, get_args
 
 from streamer.config import require
 
@@ -42,7 +42,7 @@ class ExportConfig:
         self.format = list(dict.fromkeys(self.format))
         require(
             len(self.format) > 0 or self.clips is not None,
-            "nothing to export: give --format (webvtt, ffmetadata, csv, release, elan, otio) or --clips LEVEL",
+            f"nothing to export: give --format ({', '.join(get_args(FormatName))}) or --clips LEVEL",
         )
         require(self.clips is None or self.clips >= 0, f"--clips must be a level from 0 up, not {self.clips}")
         if self.levels is not None:

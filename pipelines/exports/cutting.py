@@ -9,10 +9,13 @@ from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
+from av.error import FFmpegError
+
 from pipelines.exports.clip_file import ClipFile
 from pipelines.exports.exposure import Exposure, PictureReader, exposures
 from pipelines.exports.sound import Sound, sound_stream
 from streamer.atomic import atomic_write
+from streamer.errors import VideoError
 from streamer.video.container import VideoFile
 
 
@@ -36,8 +39,8 @@ class Clip:
 def cut_clips(uri: str, clips: Sequence[Clip], tell: Callable[[], None]) -> int:
     """Cuts clips that follow each other out of a video.
 
-    The video is decoded once, a picture at a time, and no further than to the last clip that is missing. Every
-    clip is written whole or not at all.
+    The video is decoded once, a picture at a time, and no further than to the last clip that is missing.
+    Every clip is written whole or not at all.
 
     Args:
         uri: path or address of the video.
@@ -48,13 +51,23 @@ def cut_clips(uri: str, clips: Sequence[Clip], tell: Callable[[], None]) -> int:
         How many pieces of the sound were damaged, and are silent in the clips.
 
     Raises:
-        VideoError: the video cannot be read as far as to the last clip; those before that place are written.
+        VideoError: the video cannot be read as far as to the last clip, or not be encoded; the clips before
+            that place are written.
         OSError: a clip cannot be written.
     """
     missing = [place for place, clip in enumerate(clips) if clip.path is not None]
     if not missing:
         return 0
-    clips = clips[: missing[-1] + 1]
+    try:
+        return _cut(uri, clips[: missing[-1] + 1], tell)
+    except FFmpegError as error:  # reading has errors of its own
+        if isinstance(error, OSError):
+            raise
+        raise VideoError(uri, f"a clip of it cannot be encoded ({error.strerror or error})") from error
+
+
+def _cut(uri: str, clips: Sequence[Clip], tell: Callable[[], None]) -> int:
+    """Cuts clips of which the last is missing; see `cut_clips`."""
     bounds = [clips[0].start_s, *(clip.end_s for clip in clips)]
     with ExitStack() as stack:
         reader = stack.enter_context(PictureReader(uri))

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from pympi.Elan import Eaf, to_string
 
+from pipelines.exports.text import writable
 from pipelines.exports.video import ExportedVideo
 from pipelines.manifest import is_url
 
@@ -79,5 +80,10 @@ class _Slots:
 def _link(eaf: Eaf, video: ExportedVideo, folder: Path) -> None:
     uri = video.media.uri
     kind = mimetypes.guess_type(uri)[0] or "unknown"
-    relative = None if is_url(uri) else Path(os.path.relpath(uri, folder)).as_posix()
-    eaf.add_linked_file(video.media.address, relpath=relative, mimetype=kind)
+    if is_url(uri):
+        eaf.add_linked_file(writable(uri), mimetype=kind)
+        return
+    # ELAN takes what follows `file://` for a path as it stands: percent signs are not decoded.
+    path, relative = (Path(place).as_posix() for place in (uri, os.path.relpath(uri, folder)))
+    address = f"file://{path}" if path.startswith("/") else f"file:///{path}"
+    eaf.add_linked_file(writable(address), relpath=writable(relative), mimetype=kind)

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from pipelines.exports.video import ExportedVideo
@@ -31,7 +31,7 @@ SCHEMA = pa.schema(
     ]
 )
 
-# A spreadsheet computes what begins so. Many ids of videos begin with a dash; without a call they are harmless.
+# A spreadsheet computes what begins so. Many video ids begin with a dash, which without a call is harmless.
 _FORMULA = re.compile(r"[=@\t\r]|[+-].*[(|!]", re.DOTALL)
 
 
@@ -61,8 +61,7 @@ class EventsCsv:
 def events_table(video: ExportedVideo) -> pa.Table:
     """The events of the levels of `video`, finest level first, with the columns of `SCHEMA`."""
     events = video.hierarchy.to_arrow()
-    levels = pa.array(video.levels, pa.int8())
-    chosen = events.filter(pc.is_in(events["level"], levels))
+    chosen = events.filter(pa.array(np.isin(events["level"].to_numpy(), video.levels)))
     names = [name for level in video.levels for name in video.names[level]]
     columns = {
         **{name: chosen[name] for name in SCHEMA.names if name != "label"},

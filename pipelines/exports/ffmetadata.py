@@ -1,4 +1,4 @@
-"""Chapters in FFmpeg's metadata format: `ffmpeg -i video.mp4 -i chapters.ffmeta -map_metadata 1 -codec copy out.mp4`.
+"""Chapters in FFmpeg's metadata format, for `ffmpeg -i in.mp4 -i x.ffmeta -map_chapters 1 -c copy out.mp4`.
 
 The format: https://ffmpeg.org/ffmpeg-formats.html#Metadata-2. Times are those of a player's clock.
 """

@@ -55,16 +55,15 @@ def recorded_media(row: Mapping[str, Any]) -> Media:
     """What `videos.parquet` tells of a recording, which is not opened.
 
     Args:
-        row: a row of `videos.parquet`.
+        row: a row of `videos.parquet`, of a video that is done.
     """
     start_s = row["start_s"] or 0.0
-    whole = row["end_s"] is None and row["duration_s"] is not None
     return Media(
         uri=row["uri"],
         is_video=row["kind"] == "video",
         rate=Fraction(row["fps"]).limit_denominator(MAX_RATE_DENOMINATOR) if row["fps"] else None,
         start_s=start_s,
-        duration_s=start_s + row["duration_s"] if whole else None,
+        duration_s=None if row["end_s"] is not None else start_s + row["duration_s"],
     )
 
 

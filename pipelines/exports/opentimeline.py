@@ -98,7 +98,9 @@ def _available_range(media: Media, rate: Fraction) -> TimeRange | None:
     if media.duration_s is None:
         return None
     frames = math.ceil(Fraction(media.duration_s) * rate - ROUNDING_FRAMES)
-    return TimeRange(RationalTime(_timecode_frames(media, rate), float(rate)), RationalTime(frames, float(rate)))
+    return TimeRange(
+        RationalTime(_timecode_frames(media, rate), float(rate)), RationalTime(frames, float(rate))
+    )
 
 
 def _timecode_frames(media: Media, rate: Fraction) -> int:

@@ -73,10 +73,8 @@ class Output(ABC):
         self.folder = folder
         self.written = 0
         self.unchanged = 0
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ExportError(f"{folder}: cannot be made: {error.strerror}: choose another --out") from error
+        self._stack = ExitStack()  # what is one for all videos
+        folder.mkdir(parents=True, exist_ok=True)
 
     def __enter__(self) -> Output:
         return self
@@ -84,7 +82,7 @@ class Output(ABC):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Completes what is one for all videos."""
+        self._stack.__exit__(kind, error, trace)
 
     @abstractmethod
     def add(self, video: ExportedVideo, tell: Callable[[float], None]) -> None:
@@ -100,9 +98,10 @@ class Output(ABC):
 
     def describe(self) -> str:
         """What was written, and where."""
-        parts = [f"{self.written} written"] if self.written else []
-        parts += [f"{self.unchanged} unchanged"] if self.unchanged else []
-        return f"{counted(self.written + self.unchanged, 'file')} ({', '.join(parts) or 'none'}) in {self.folder}"
+        counts = {"written": self.written, "unchanged": self.unchanged}
+        parts = ", ".join(f"{count} {word}" for word, count in counts.items() if count)
+        files = counted(self.written + self.unchanged, "file")
+        return f"{files}{f' ({parts})' if parts else ''} in {self.folder}"
 
 
 class FileOutput(Output):
@@ -118,6 +117,7 @@ class FileOutput(Output):
         self._form = form
 
     def add(self, video: ExportedVideo, tell: Callable[[float], None]) -> None:
+        """Writes the files of one video."""
         name = file_name(video.hierarchy.video_id)
         if self._form.per_level:
             for level in video.levels:
@@ -144,21 +144,15 @@ class TableOutput(Output):
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
-        self._path = folder / "events.csv"
-        self._stack = ExitStack()
 
     def __enter__(self) -> TableOutput:
-        self._temporary = self._stack.enter_context(atomic_write(self._path))
-        self._table = self._stack.enter_context(EventsCsv(self._temporary))
+        temporary = self._stack.enter_context(atomic_write(self.folder / "events.csv"))
+        self._table = self._stack.enter_context(EventsCsv(temporary))
+        self.written = 1
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stack.__exit__(kind, error, trace)
-        self.written = 1
-
     def add(self, video: ExportedVideo, tell: Callable[[float], None]) -> None:
+        """Writes the rows of one video."""
         if video.levels:
             self._table.add(video)
 
@@ -178,6 +172,7 @@ class ClipOutput(Output):
         self.damaged_sound: list[str] = []
 
     def add(self, video: ExportedVideo, tell: Callable[[float], None]) -> None:
+        """Cuts the clips of one video that are missing, and removes those whose events are no more."""
         hierarchy, media, level = video.hierarchy, video.media, self._level
         if level >= hierarchy.num_levels:
             return
@@ -212,5 +207,6 @@ class ClipOutput(Output):
             self.damaged_sound.append(hierarchy.video_id)
 
     def describe(self) -> str:
+        """What was written, where, and what was removed."""
         removed = f", {counted(self.removed, 'clip')} of former events removed" if self.removed else ""
         return super().describe() + removed

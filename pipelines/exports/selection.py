@@ -72,7 +72,7 @@ def check_levels(folder: RunFolder, chosen: Sequence[Row], levels: Sequence[int]
 
 
 def _deepest(path: Path) -> int:
-    """The coarsest level in a file of events, by its statistics; -1 where it is damaged, which shows later."""
+    """The coarsest level in a file of events, by its statistics; -1 if it is damaged, which shows later."""
     try:
         metadata = pq.read_metadata(path)
         place = metadata.schema.names.index("level")

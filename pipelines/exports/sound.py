@@ -40,7 +40,8 @@ class Sound:
 
     def __init__(self, file: VideoFile, origin: Fraction) -> None:
         stream = sound_stream(file)
-        assert stream is not None and stream.time_base is not None
+        assert stream is not None
+        assert stream.time_base is not None
         self._file, self._stream, self._origin = file, stream, origin
         self._time_base: Fraction = stream.time_base
         self.rate = stream.rate if stream.rate in AAC_RATES else USUAL_RATE

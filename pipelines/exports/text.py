@@ -13,7 +13,12 @@ _UNWRITABLE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 
 def one_line(text: str) -> str:
     """Text on one line: white space becomes single spaces, control characters become U+FFFD."""
-    return _UNWRITABLE.sub(REPLACEMENT, " ".join(text.split()))
+    return writable(" ".join(text.split()))
+
+
+def writable(text: str) -> str:
+    """Text with U+FFFD in place of control characters."""
+    return _UNWRITABLE.sub(REPLACEMENT, text)
 
 
 def clock_time(seconds: float) -> str:
