@@ -30,4 +30,6 @@ def ffmetadata(video: ExportedVideo) -> bytes:
 
 def _escaped(text: str) -> str:
     """Text of one line with a backslash before every character that the format gives a meaning."""
-    return re.sub(r"([=;#\\])", r"\\\1", text)
+    escaped = re.sub(r"([=;#\\])", r"\\\1", text)
+    # FFmpeg takes the last backslash of a line for one that escapes the line's end, escaped itself or not.
+    return f"{escaped} " if escaped.endswith("\\") else escaped

@@ -14,6 +14,7 @@ import opentimelineio as otio
 from opentimelineio.opentime import RationalTime, TimeRange
 
 from pipelines.exports.media import Media
+from pipelines.exports.text import writable
 from pipelines.exports.video import ExportedVideo
 
 MILLISECONDS = Fraction(1000)  # the rate where the recording has none
@@ -24,9 +25,8 @@ def opentimeline(video: ExportedVideo) -> bytes:
     """The levels of `video` as tracks, finest first."""
     rate = frame_rate(video)
     reference = _reference(video, rate)
-    timeline = otio.schema.Timeline(
-        name=video.hierarchy.video_id, metadata={"streamer": {"video_id": video.hierarchy.video_id}}
-    )
+    video_id = writable(video.hierarchy.video_id)  # the library's texts end at a zero byte
+    timeline = otio.schema.Timeline(name=video_id, metadata={"streamer": {"video_id": video_id}})
     for level in video.levels:
         track = otio.schema.Track(name=f"level {level}", kind=otio.schema.TrackKind.Video)
         parents = video.parents(level)
@@ -89,7 +89,7 @@ def _source_range(
 def _reference(video: ExportedVideo, rate: Fraction) -> Any:
     media = video.media
     if not media.is_video:
-        return otio.schema.MissingReference(name=media.uri)
+        return otio.schema.MissingReference(name=writable(media.uri))
     return otio.schema.ExternalReference(media.address, _available_range(media, rate))
 
 
