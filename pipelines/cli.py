@@ -248,7 +248,7 @@ class OneLineParser(ArgumentParser):
         if missing:
             names = [name if name in POSITIONAL else f"--{name}" for name in missing[1].split(", ")]
             return f"{', '.join(names)} must be given"
-        lacking = re.search(r"argument (--[\w.]+): expected one argument", line)
+        lacking = re.search(r"argument (--[\w.]+)(?:/\S+)?: expected one argument", line)
         if lacking:
             return f"{lacking[1]} needs a value"
         ill_typed = re.search(r"(?:--|key \")([\w.]+)\"?: .*(?:Got|Given) value: (.*)", line)

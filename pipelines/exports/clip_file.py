@@ -15,7 +15,9 @@ from av.video.stream import VideoStream
 
 from pipelines.exports.sound import SAMPLE_FORMAT, Sound
 
-ENCODER = {"preset": "veryfast", "crf": "18"}  # visually lossless, at the speed of the decoder or so
+# Nothing to see of the compression, at about the speed of decoding. MP4 tells when a picture ends by when the
+# next one is decoded: with B-frames, which change the order, the last picture would end at a wrong time.
+ENCODER = {"preset": "veryfast", "crf": "18", "bf": "0"}
 PIXEL_FORMAT = "yuv420p"  # which every player shows
 FINEST_TICKS = 90_000  # per second at least: that of every usual rate falls on them
 

@@ -16,6 +16,7 @@ from pipelines.exports.media import Media, find_media, recorded_media
 from pipelines.exports.naming import event_names
 from pipelines.exports.outputs import ClipOutput, FileOutput, Output, TableOutput, file_formats
 from pipelines.exports.selection import ExportError, check_levels, choose_videos
+from pipelines.exports.text import one_line
 from pipelines.exports.video import ExportedVideo
 from pipelines.run_folder import RunFolder
 from pipelines.truth import Truth, read_truth
@@ -126,7 +127,7 @@ class _Exporter:
         ) as progress:
             task = progress.add_task("", total=len(chosen))
             for place, row in enumerate(chosen):
-                progress.update(task, completed=place, description=row["video_id"])
+                progress.update(task, completed=place, description=one_line(row["video_id"]))
                 try:
                     video = self._video(row)
                 except StreamerError as error:
@@ -191,11 +192,11 @@ def _tell(outputs: Mapping[str, Output], remarks: Remarks, console: Console) -> 
         closed = counted(len(remarks.unopened), "recording")
         say(f"{closed} could not be opened, times count from the first frame: {_some(remarks.unopened)}")
     for video_id, reason in remarks.failed[:SHOWN]:
-        say(f"failed  {video_id}: {reason}")
+        say(f"failed  {one_line(video_id)}: {one_line(reason)}")
     if len(remarks.failed) > SHOWN:
         say(f"and {len(remarks.failed) - SHOWN} more failed")
 
 
 def _some(names: Sequence[str]) -> str:
     more = f" and {len(names) - SHOWN} more" if len(names) > SHOWN else ""
-    return ", ".join(names[:SHOWN]) + more
+    return ", ".join(one_line(name) for name in names[:SHOWN]) + more

@@ -111,7 +111,7 @@ class PictureReader:
         except BrokenStreamError as error:
             reason = f"decoding breaks ({error.reason})"
         yield Picture(frame, span.start_s, span.end_s)
-        if span.end_s + self.tolerance_s < until_s:
+        if span.end_s + 1 / rate < until_s:  # decoders differ about the length of the last picture
             raise VideoError(self._file.uri, f"{reason}; replace it, or segment it again", span.end_s)
 
 

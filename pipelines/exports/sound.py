@@ -17,7 +17,7 @@ from streamer.video.container import VideoFile
 SAMPLE_FORMAT = "fltp"  # what FFmpeg's AAC encoder takes
 AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000, 7350)
 USUAL_RATE = 48000
-AAC_LAYOUTS = ("mono", "stereo", "3.0", "4.0", "5.0", "5.1", "7.1")
+AAC_LAYOUTS = {1: "mono", 2: "stereo", 3: "3.0", 4: "4.0", 5: "5.0", 6: "5.1", 8: "7.1"}
 USUAL_LAYOUT = "stereo"
 JITTER_S = 0.05  # stamps this near to where the sound before them ended are rounded, not gaps
 
@@ -45,8 +45,8 @@ class Sound:
         self._file, self._stream, self._origin = file, stream, origin
         self._time_base: Fraction = stream.time_base
         self.rate = stream.rate if stream.rate in AAC_RATES else USUAL_RATE
-        self.layout = stream.layout.name if stream.layout.name in AAC_LAYOUTS else USUAL_LAYOUT
-        self.channels = len(AudioFrame(SAMPLE_FORMAT, self.layout).layout.channels)
+        self.layout = AAC_LAYOUTS.get(stream.channels, USUAL_LAYOUT)
+        self.channels = next((number for number, name in AAC_LAYOUTS.items() if name == self.layout))
         self.damaged = 0
         self._pieces = self._resampled()
         self._piece: tuple[int, np.ndarray] | None = next(self._pieces, None)

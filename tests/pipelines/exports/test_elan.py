@@ -1,3 +1,4 @@
+from itertools import pairwise
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -51,7 +52,7 @@ def test_levels_are_nested_tiers_that_share_time_slots(tmp_path, video):
             assert {a[0] for a in parent[1]} <= starts
             assert {a[1] for a in parent[1]} <= ends
             open_ends = {a[1] for a in parent[1]}
-            for before, after in zip(annotations, annotations[1:], strict=False):
+            for before, after in pairwise(annotations):
                 assert before[1] == after[0] or before[1] in open_ends
         parent = (tier.get("TIER_ID"), annotations)
     assert used == set(slots)

@@ -9,11 +9,11 @@ from tests.streamer.test_hierarchy import small
 
 
 def test_one_level_as_chapters():
-    content = ffmetadata(exported(small(), [1], {1: ["a=b;c", "#\\"]})).decode()
+    content = ffmetadata(exported(small(), [1], {1: ["a=b;c", "#\\x"]})).decode()
     assert content == (
         ";FFMETADATA1\n"
         "\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=0\nEND=2500\ntitle=a\\=b\\;c\n"
-        "\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=2500\nEND=5000\ntitle=\\#\\\\\n"
+        "\n[CHAPTER]\nTIMEBASE=1/1000\nSTART=2500\nEND=5000\ntitle=\\#\\\\x\n"
     )
 
 

@@ -1,6 +1,7 @@
 import dataclasses
 import math
 from fractions import Fraction
+from itertools import pairwise
 
 import opentimelineio as otio
 import pytest
@@ -57,7 +58,7 @@ def test_every_level_gives_every_frame_to_one_event(video):
         assert [clip.name for clip in track] == list(video.names[level])
         found = ranges(track)
         assert all(duration >= 1 for _, duration in found)
-        assert all(a[0] + a[1] == b[0] for a, b in zip(found, found[1:], strict=False))
+        assert all(a[0] + a[1] == b[0] for a, b in pairwise(found))
         for clip, event in zip(track, video.hierarchy.levels[level], strict=True):
             if media.rate is not None:
                 available = clip.available_range()

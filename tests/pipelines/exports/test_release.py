@@ -1,4 +1,6 @@
 import json
+from itertools import pairwise
+from typing import Literal
 
 import pytest
 from hypothesis import given, settings
@@ -21,7 +23,10 @@ def layers(content: bytes) -> list[list[tuple[float, float]]]:
 def test_every_level_up_to_the_end_of_the_video():
     content = json.loads(release_json(exported(small(), names={0: list("abcd"), 1: list("ef")}), "video"))
     assert (content["file"], content["duration"]) == ("/data/a b%20c.mp4", 5.0)
-    assert [(layer["name"], layer["order"]) for layer in content["layers"]] == [("level 0", 0), ("level 1", 1)]
+    assert [(layer["name"], layer["order"]) for layer in content["layers"]] == [
+        ("level 0", 0),
+        ("level 1", 1),
+    ]
     upper = [(e["start"], e["end"], e["action"]) for e in content["layers"][1]["annots"]]
     assert upper == [(0.0, 2.5, "e"), (2.5, 5.0, "f")]
     assert all(set(event) == {"start", "end", "action", "colour"} for event in content["layers"][0]["annots"])
@@ -60,9 +65,13 @@ def test_the_scorer_gives_the_same_for_the_file_as_for_the_hierarchy(hierarchy):
 @settings(deadline=None, max_examples=60)
 def test_levels_nest_and_end_together_by_either_rule(video):
     last = release_boundaries(video.hierarchy)[0][-1]
-    for closing, end in (("video", video.hierarchy.duration_s), ("release", last)):
+    rules: list[tuple[Literal["video", "release"], float]] = [
+        ("video", video.hierarchy.duration_s),
+        ("release", last),
+    ]
+    for closing, end in rules:
         found = layers(release_json(video, closing))
         assert found or closing == "release"
-        for finer, coarser in zip(found, found[1:], strict=False):
+        for finer, coarser in pairwise(found):
             assert {start for start, _ in coarser} <= {start for start, _ in finer}
         assert all(level[-1][1] == pytest.approx(end) for level in found)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,7 +35,7 @@ def test_text_on_one_line(text, line):
 def test_no_two_times_become_one_millisecond(times, offset_s):
     rounded = whole_milliseconds(times, offset_s)
     values = [rounded[time] for time in times]
-    assert all(a < b for a, b in zip(values, values[1:], strict=False))
-    apart = all(b - a > 0.002 for a, b in zip(times, times[1:], strict=False))
+    assert all(a < b for a, b in pairwise(values))
+    apart = all(b - a > 0.002 for a, b in pairwise(times))
     if apart:
         assert values == [round((time + offset_s) * 1000) for time in times]

@@ -1,4 +1,5 @@
 import html
+from itertools import pairwise
 
 import webvtt as reader
 from hypothesis import given
@@ -29,7 +30,7 @@ def test_a_reader_gives_back_times_and_names(video):
         events = video.hierarchy.levels[level]
         assert [cue[2] for cue in found] == list(video.names[level])
         assert [cue[3] for cue in found] == [f"L{level}-e{index}" for index in range(len(events))]
-        assert all(a[1] == b[0] for a, b in zip(found, found[1:], strict=False))
+        assert all(a[1] == b[0] for a, b in pairwise(found))
         assert all(cue[0] < cue[1] for cue in found)
 
 
