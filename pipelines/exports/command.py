@@ -11,6 +11,7 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.exports.config import ExportConfig
 from pipelines.exports.media import Media, find_media, recorded_media
 from pipelines.exports.naming import event_names
@@ -19,10 +20,10 @@ from pipelines.exports.selection import ExportError, check_levels, choose_videos
 from pipelines.exports.text import one_line
 from pipelines.exports.video import ExportedVideo
 from pipelines.run_folder import RunFolder
-from pipelines.truth import Truth, read_truth
 from pipelines.wording import counted
 from streamer.errors import StreamerError, VideoError
 from streamer.hierarchy import Hierarchy
+from streamer.metrics import LabelledSegment
 
 DEFAULT_FOLDER = "exports"  # in the folder of the run
 SHOWN = 8
@@ -59,7 +60,7 @@ def export(config: ExportConfig, console: Console) -> int:
     run, rows = folder.read_run(), folder.read_videos()
     truth = None if config.truth is None else read_truth(config.truth)
     if truth is not None:
-        truth.check_videos([row["video_id"] for row in rows])
+        truth = truth.for_videos([row["video_id"] for row in rows])
     chosen = choose_videos(rows, config.videos, folder.root)
     check_levels(folder, chosen, [*(config.levels or ()), *([] if config.clips is None else [config.clips])])
     out = folder.root / DEFAULT_FOLDER if config.out is None else Path(config.out).absolute()
@@ -73,7 +74,7 @@ def export(config: ExportConfig, console: Console) -> int:
             f"{out}: cannot be written: {error.strerror or error}: choose another --out, or give the same "
             "command again once it can"
         ) from error
-    _tell(outputs, exporter.remarks, console)
+    _tell(outputs, exporter.remarks, () if truth is None else truth.notes, console)
     return SOME_FAILED if exporter.remarks.failed else 0
 
 
@@ -161,8 +162,7 @@ class _Exporter:
         levels = tuple(level for level in range(hierarchy.num_levels) if wanted is None or level in wanted)
         if not levels:
             self.remarks.without_level.append(video_id)
-        annotations = {} if self._truth is None else self._truth.videos.get(video_id, {})
-        names = event_names(hierarchy, levels, annotations)
+        names = event_names(hierarchy, levels, _annotations(self._truth, video_id))
         return ExportedVideo(hierarchy, self._media(row), levels, names, self._made)
 
     def _media(self, row: Mapping[str, Any]) -> Media:
@@ -174,12 +174,24 @@ class _Exporter:
         return media
 
 
-def _tell(outputs: Mapping[str, Output], remarks: Remarks, console: Console) -> None:
+def _annotations(truth: Truth | None, video_id: str) -> dict[str, list[LabelledSegment]]:
+    """What is annotated of a video, without what says that nothing is."""
+    if truth is None:
+        return {}
+    return {
+        level: [segment for segment in events if segment[2] not in truth.background]
+        for level, events in truth.videos.get(video_id, {}).items()
+    }
+
+
+def _tell(outputs: Mapping[str, Output], remarks: Remarks, notes: Sequence[str], console: Console) -> None:
     """Prints what was written, and what was odd."""
 
     def say(line: str) -> None:
         console.print(line, soft_wrap=True, highlight=False, markup=False)
 
+    for note in notes:
+        say(f"annotations: {one_line(note)}")
     for name, output in outputs.items():
         say(f"{name:11s} {output.describe()}")
         damaged = output.damaged_sound if isinstance(output, ClipOutput) else []

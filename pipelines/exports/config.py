@@ -23,8 +23,8 @@ class ExportConfig:
         levels: levels to write, 0 the finest; by default all. The level of clips is chosen by clips.
         videos: ids of videos, or patterns with *, ? and [...]; by default all that have a hierarchy.
         out: folder in which every format gets a folder; by default exports in the run.
-        truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet); an event is then named
-            by the label of the annotation with the largest overlap.
+        truth: annotations, as for evaluate; an event is then named by the label of the annotation with the
+            largest overlap.
         closing: where the release's JSON ends: video = every level at the end of the video; release = every
             level at the last boundary of level 0, as the published release writes it.
     """

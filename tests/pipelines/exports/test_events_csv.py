@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 from hypothesis import given
 
+from pipelines.annotations import read_truth
 from pipelines.exports.events_csv import SCHEMA, EventsCsv
-from pipelines.truth import read_truth
 from tests.pipelines.exports.material import HOSTILE, IN_FOLDER, exported, videos
 from tests.streamer.test_hierarchy import small
 

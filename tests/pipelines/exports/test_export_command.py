@@ -9,6 +9,7 @@ import pytest
 import webvtt
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.cli import main, parse
 from pipelines.exports.clip_names import clip_names
 from pipelines.exports.command import export
@@ -16,7 +17,6 @@ from pipelines.exports.config import ExportConfig
 from pipelines.exports.selection import ExportError
 from pipelines.run_folder import RunFolder, VideoRow
 from pipelines.store import HierarchyStore
-from pipelines.truth import read_truth
 from streamer.errors import ConfigError, StreamerError, TruthError
 from tests.pipelines.exports.material import HOSTILE
 from tests.pipelines.finished_run import entry, files_below, make_hierarchy, make_run, write_truth
@@ -132,6 +132,15 @@ def test_refusals_write_nothing(run, tmp_path, options, error, message):
         told(run, format=["webvtt"], **options)
     assert "\n" not in str(caught.value)
     assert files_below(tmp_path) == before
+
+
+def test_what_means_nothing_names_no_event(run, tmp_path):
+    frames = ["SIL"] * 15 + ["pour"] * 15
+    (tmp_path / "labels").mkdir()
+    (tmp_path / "labels" / "a.txt").write_text("\n".join(frames) + "\n")
+    assert told(run, format=["webvtt"], truth=str(tmp_path / "labels"), videos=["a"])[0] == 0
+    cues = webvtt.read(str(run.root / "exports" / "webvtt" / "a.L1.vtt"))
+    assert [cue.text for cue in cues] == ["L1 e0 00:00.0", "pour"]
 
 
 def test_annotations_of_unknown_videos_are_refused(run, tmp_path):
