@@ -73,6 +73,7 @@ def scores() -> pd.DataFrame:
         ("garage", "streamer", "step", 0, "boundary_f1@0.5s", 0.25, 2.0, 8.0),
         ("kitchen", "streamer", "step", 1, "boundary_f1@0.5s", 1.0, 4.0, 4.0),
         ("garage", "streamer", "step", 1, "boundary_f1@0.5s", float("nan"), 0.0, 0.0),
+        (None, "streamer", "step", 1, "knn_accuracy", 0.5, 1.0, 2.0),
     ]
     columns = ["video_id", "predictor", "truth_level", "level", "metric", "value", "numerator", "denominator"]
     return pd.DataFrame(rows, columns=columns).astype({"level": "Int8"})
@@ -100,6 +101,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
     scores().to_parquet(folder.evaluation)
     (folder.root / "truth.csv").write_text(
         "video_id,level,start_s,end_s,label\nkitchen,step,0,3,cut\nkitchen,step,3,10,fry\ngarage,step,0,6,saw\n"
+        "kitchen,task,0,10,cook\n"
     )
     other = RunFolder(tmp_path / "other")
     other.create()
@@ -163,16 +165,16 @@ ANSWERS: Mapping[str, list[tuple[Any, ...]]] = {
     "What was annotated while an event lasted?": [
         ("garage", 0, "saw", 3.0),
         ("garage", 1, "saw", 3.0),
-        ("kitchen", 0, "cut", 3.0),
+        ("kitchen", 0, "cook", 4.0),
         ("kitchen", 1, "fry", 6.0),
     ],
     "How are the signals distributed?": [(0, 6, 2, 0.1, 0.2, 0.3), (1, 6, 2, 0.1, 0.2, 0.3)],
     "Which events are most like a given one?": [("garage", 0, 0.0, 0.9848)],
     "What went wrong?": [("failed", "no such file", 1, "broken")],
-    "Which level is best in which metric?": [("step", "boundary_f1@0.5s", 1, 1.0, 1)],
+    "Which level is best, by each F1?": [("step", "boundary_f1@0.5s", 1, 1.0, 1)],
     "What is a score over all videos together?": [
-        ("streamer", 0, "boundary_f1@0.5s", 0.375, 0.3),
-        ("streamer", 1, "boundary_f1@0.5s", 1.0, 1.0),
+        ("step", "streamer", 0, "boundary_f1@0.5s", 0.375, 0.3),
+        ("step", "streamer", 1, "boundary_f1@0.5s", 1.0, 1.0),
     ],
     "Does another run find more events?": [("kitchen", 0, 4, 2, -2)],
 }
