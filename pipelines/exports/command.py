@@ -36,7 +36,7 @@ class Remarks:
 
     Attributes:
         failed: videos that could not be exported in full, each with the reason.
-        unopened: videos whose recording could not be opened, so that a player's clock at their first frame is
+        unopened: videos whose recording was not opened, so that a player's clock at their first frame is
             taken to show 0.
         without_level: videos that have none of the chosen levels.
     """
@@ -202,7 +202,10 @@ def _tell(outputs: Mapping[str, Output], remarks: Remarks, notes: Sequence[str],
         say(f"{lacking} without the chosen levels: {_some(remarks.without_level)}")
     if remarks.unopened:
         closed = counted(len(remarks.unopened), "recording")
-        say(f"{closed} could not be opened, times count from the first frame: {_some(remarks.unopened)}")
+        say(
+            f"{closed} not opened (gone, damaged or remote): a player's clock is taken to begin with the first "
+            f"frame: {_some(remarks.unopened)}"
+        )
     for video_id, reason in remarks.failed[:SHOWN]:
         say(f"failed  {one_line(video_id)}: {one_line(reason)}")
     if len(remarks.failed) > SHOWN:

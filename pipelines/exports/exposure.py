@@ -12,6 +12,7 @@ from av.video.frame import VideoFrame
 from streamer.errors import VideoError
 from streamer.video.clock import FrameClock
 from streamer.video.container import BrokenStreamError, VideoFile
+from streamer.video.grid import ROUNDING_S
 from streamer.video.probe import first_frame
 
 MAX_TOLERANCE_S = 0.0005  # as for snippets: a tick may be as long as a frame, which is no rounding any more
@@ -133,7 +134,8 @@ def exposures(shown: Iterable[Picture], bounds: Sequence[float], tolerance_s: fl
         since_s = picture.start_s
         while clip + 1 < len(bounds) and bounds[clip + 1] + tolerance_s < picture.end_s:
             bound_s = bounds[clip + 1]
-            is_whole = bound_s - picture.start_s < WHOLE_PICTURE_S and picture.start_s > cut_s
+            stood_s = bound_s - picture.start_s
+            is_whole = stood_s < WHOLE_PICTURE_S - ROUNDING_S and picture.start_s > cut_s
             cut_s = picture.start_s if is_whole else max(bound_s, since_s)
             if clip >= 0 and since_s < cut_s:
                 yield Exposure(clip, picture, since_s, cut_s)

@@ -50,6 +50,14 @@ def test_a_picture_that_stands_for_long_is_shared():
     ]
 
 
+def test_pictures_that_stand_just_as_long_are_dealt_alike_at_any_time():
+    times = [index * 0.2 for index in range(501)]  # each bound lies 0.1 s after a picture, but for rounding
+    bounds = [0, *(index + 0.5 for index in range(99)), 100]
+    found = dealt(times, bounds)
+    assert len(found) == 500 + 99
+    assert [start for _, picture, start, _ in found if start != picture] == bounds[1:-1]
+
+
 def test_two_bounds_within_one_picture_leave_no_clip_empty():
     assert dealt([0, 0.09, 1], [0, 0.1, 0.11, 1]) == [
         (0, 0, 0, 0.09),

@@ -77,6 +77,13 @@ def test_no_event_reaches_past_the_recording(video):
         assert end <= available.start_time.value + available.duration.value + 1e-6
 
 
+def test_the_last_event_reaches_to_the_end_of_the_last_frame():
+    hierarchy = make_hierarchy("a", [(0.0, 4.5)], 4.99)  # 124.75 frames
+    (track,) = read(exported(hierarchy)).tracks
+    assert ranges(track) == [(0, 112), (112, 13)]
+    assert track[1].available_range().duration.value == 125
+
+
 def test_an_event_begins_with_the_frame_that_the_model_saw():
     rate = Fraction(30000, 1001)
     assert frame_on_screen(0.5, rate) == 14  # frame 15 appears half a millisecond later
