@@ -203,8 +203,8 @@ def _tell(outputs: Mapping[str, Output], remarks: Remarks, notes: Sequence[str],
     if remarks.unopened:
         closed = counted(len(remarks.unopened), "recording")
         say(
-            f"{closed} not opened (gone, damaged or remote): a player's clock is taken to begin with the first "
-            f"frame: {_some(remarks.unopened)}"
+            f"{closed} not opened (gone, damaged or remote), times count from the first frame: "
+            f"{_some(remarks.unopened)}"
         )
     for video_id, reason in remarks.failed[:SHOWN]:
         say(f"failed  {one_line(video_id)}: {one_line(reason)}")

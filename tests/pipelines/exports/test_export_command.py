@@ -185,6 +185,22 @@ def test_a_damaged_hierarchy_costs_itself(run):
     assert read_truth(run.root / "exports" / "csv" / "events.csv").videos.keys() == {"sub/b"}
 
 
+def test_what_failed_is_told_on_a_line_each_whatever_it_is_called(tmp_path):
+    ids = ["a\nb", "\x1b[31mred", *(f"[b]{index}" for index in range(8))]
+    folder = make_run(tmp_path / "run", done=ids)
+    for video_id in ids:
+        folder.hierarchy_of(video_id).write_bytes(b"")
+    code, output = told(folder, format=["webvtt"])
+    assert code == 1
+    lines = output.splitlines()
+    assert lines[1:3] == [
+        line for line in lines if line.startswith(("failed  \ufffd[31mred: ", "failed  [b]0: "))
+    ]
+    assert "\x1b" not in output
+    assert lines[-1] == "and 2 more failed"
+    assert len(lines) == 1 + 8 + 1
+
+
 def test_recordings_that_are_gone_are_told_and_need_not_be_there(run, tmp_path):
     (tmp_path / "videos" / "a.mp4").unlink()
     code, output = told(run, format=["webvtt"])
