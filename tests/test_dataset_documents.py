@@ -101,7 +101,7 @@ def test_every_argument_of_the_release_has_its_place():
 
 
 def test_every_option_that_stands_beside_them_exists():
-    every = {name for config in CONFIGS.values() for name in _options(config)} | {"print_config"}
+    every = {name for config in CONFIGS.values() for name in _options(config)} | {"config", "print_config"}
     for span in re.findall(r"`([^`\n]+)`", RELEASE):
         words = span.split()
         known = every
