@@ -55,12 +55,10 @@ def frame_labels(segments: Segments, *, duration: float, frame_size: float, fill
     check_positive("sampling of labels", duration=duration, frame_size=frame_size)
     check_truth(segments)
     tiling = tile(segments, duration)
-    names = np.array(
-        [*(str(segment[2:][0] if segment[2:] else n) for n, segment in enumerate(segments)), fill]
-    )
+    names = [segment[2] if len(segment) > 2 else str(place) for place, segment in enumerate(segments)]
     cuts = np.ceil(tiling.edges / frame_size - _GRID_TOLERANCE).astype(np.int64)
     cuts[-1] = max(cuts[-1], 1)
-    return np.repeat(names[tiling.owners], np.diff(cuts))
+    return np.repeat(np.array([*names, fill])[tiling.owners], np.diff(cuts))
 
 
 def matched_labels(predicted_F: np.ndarray, truth_F: np.ndarray) -> MatchedLabels:

@@ -27,8 +27,8 @@ def relative_distance_f1(
     """Scores predicted boundaries against annotated ones by greedy matching.
 
     In time order every annotated boundary takes the nearest predicted one that is left (the first given
-    of equally near ones), if it is near enough. This is not the largest possible matching: an annotated boundary
-    may take what a later one needed.
+    of equally near ones), if it is near enough. This is not the largest possible matching: an annotated
+    boundary may take what a later one needed.
 
     Args:
         predicted: boundaries in seconds, any order; `interior_boundaries` makes both.

@@ -21,7 +21,7 @@ OVERLAPS = (0.1, 0.25, 0.5)
 
 @dataclass(frozen=True)
 class _Runs:
-    """Runs of equal labels without those of background: code of the label, start and end in frames; each [n]."""
+    """Runs of equal labels but for background: code of the label, start and end in frames, each [n]."""
 
     codes: np.ndarray
     starts: np.ndarray
@@ -53,8 +53,8 @@ def segmental_f1(
     """F1 of predicted runs that overlap an annotated run of the same label well enough.
 
     In time order every predicted run looks at the annotated run of its label with the largest intersection
-    over union (the earlier of two equal ones). It is a hit if that is at least `overlap` and no run before it has
-    hit the same; else it is a false alarm, even if another annotated run would have done.
+    over union (the earlier of two equal ones). It is a hit if that is at least `overlap` and no run before
+    it has hit the same; else it is a false alarm, even if another annotated run would have done.
 
     Args:
         predicted_F: predicted label of every frame, strings, shape [F].

@@ -2,10 +2,10 @@
 
 Time is divided into frames. Two frames are joined at the depth of the deepest level on which they lie in the
 same segment (T-measure) or in segments of the same label (L-measure). For a query frame q, a pair of
-frames (i, j) is ordered by a hierarchy that joins q with i deeper than with j. Recall is the share of the pairs
-ordered by the annotation that the prediction orders in the same way; precision is the same with the two
-exchanged; each is the mean over the query frames that have an ordered pair. In time, frames in the
-same segment as q thus come before those in its parent, and these before those farther away.
+frames (i, j) is ordered by a hierarchy that joins q with i deeper than with j: i shares q's event, say, and j
+only its parent. Recall is the share of the pairs ordered by the annotation that the prediction orders in
+the same way; precision is the same with the two exchanged. Each is the mean over the query frames that have
+an ordered pair.
 
 Sources: McFee, Nieto, Bello, "Hierarchical evaluation of segment boundary detection", ISMIR 2015 (T); McFee,
 Nieto, Farbood, Bello, "Evaluating hierarchical structure in music annotations", Frontiers in Psychology
@@ -150,7 +150,7 @@ class _Tally:
         self._queries = np.zeros(2)
 
     def add(self, shared_ABQ: np.ndarray, weights_Q: np.ndarray) -> None:
-        """Adds queries; shared[a, b]: frames joined at depth a or deeper by the annotation, b by the prediction."""
+        """Adds queries; shared[a, b]: frames that the annotation joins at depth >= a, the prediction >= b."""
         for side, shared in enumerate((shared_ABQ.swapaxes(0, 1), shared_ABQ)):
             kept_Q, ordered_Q = _ordered_pairs(shared, self._transitive)
             some_Q = ordered_Q > 0
@@ -166,7 +166,7 @@ class _Tally:
 
 
 def _ordered_pairs(shared_ABQ: np.ndarray, transitive: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Pairs that the first tree orders: how many the second orders in the same way, and how many there are."""
+    """Pairs that the first tree orders: how many the second orders likewise, and how many there are."""
     deep = np.pad(shared_ABQ, ((0, 2), (0, 1), (0, 0)))
     exactly_a = deep[:-1] - deep[1:]
     exactly = (exactly_a[:, :-1] - exactly_a[:, 1:])[:-1]
@@ -181,8 +181,8 @@ def _ordered_pairs(shared_ABQ: np.ndarray, transitive: bool) -> tuple[np.ndarray
 def _truth_frames(truth_levels: Sequence[Segments], duration: float, frame_size: float) -> list[_FrameLevel]:
     for level in truth_levels:
         check_truth(level)
-    annotated = [level for level in truth_levels if len(level)]
-    return _frame_levels(sorted(annotated[::-1], key=len), duration, frame_size)
+    finest_first = sorted((level for level in truth_levels if len(level)), key=len, reverse=True)
+    return _frame_levels(finest_first[::-1], duration, frame_size)
 
 
 def _frame_levels(levels: Sequence[Segments], duration: float, frame_size: float) -> list[_FrameLevel]:
