@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import mir_eval
 import numpy as np
 
-from streamer.metrics.level_reduction import LabelledSegment, Segment
+from streamer.metrics.segments import LabelledSegment, Segment
 
 DECIMALS = 5
 """Decimal places of a second at which mir_eval tells boundaries apart."""
