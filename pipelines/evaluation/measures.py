@@ -8,6 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from streamer.metrics import Ratio
+
 
 @dataclass(frozen=True)
 class Measure:
@@ -35,10 +37,9 @@ Measures = dict[tuple[int | None, str], Measure]
 UNDEFINED = Measure(math.nan)
 
 
-def share(numerator: float, denominator: float) -> Measure:
-    """A share; undefined where the denominator is 0."""
-    value = numerator / denominator if denominator else math.nan
-    return Measure(value, float(numerator), float(denominator))
+def of_ratio(ratio: Ratio) -> Measure:
+    """A share."""
+    return Measure(ratio.value, float(ratio.numerator), float(ratio.denominator))
 
 
 def average(draws: Sequence[Measures]) -> Measures:
@@ -58,7 +59,6 @@ def _average(measures: Sequence[Measure]) -> Measure:
     if not all(measure.is_share for measure in measures):
         return Measure(float(np.mean([measure.value for measure in measures])))
     count = len(measures)
-    return share(
-        sum(measure.numerator for measure in measures) / count,
-        sum(measure.denominator for measure in measures) / count,
-    )
+    numerator = sum(measure.numerator for measure in measures) / count
+    denominator = sum(measure.denominator for measure in measures) / count
+    return of_ratio(Ratio(numerator, denominator))
