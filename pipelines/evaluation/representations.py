@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.cluster import KMeans
 
-from pipelines.evaluation.labels import CLUSTERED, UNLABELLED, AnnotatedFrames
+from pipelines.evaluation.labels import CLUSTERED, UNLABELLED, AnnotatedFrames, undefined_clusters
 from pipelines.evaluation.measures import Measure, Measures
 from streamer.metrics import LabelledSegment, Segment
 
@@ -143,7 +143,7 @@ def measure_clusters(
             events = [(*event, str(name)) for event, name in zip(level, clusters.tolist(), strict=True)]
             scores = frames.measure(events, CLUSTERED)
         else:
-            scores = frames.undefined(CLUSTERED)
+            scores = undefined_clusters(CLUSTERED)
         measured |= {(index, name): measure for name, measure in scores.items()}
     return measured
 
