@@ -18,6 +18,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
@@ -42,6 +43,7 @@ COMMANDS = {
     "demo": Command(DemoConfig, "pipelines.demo.command:demo"),
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
+    "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
@@ -227,7 +229,8 @@ class OneLineParser(ArgumentParser):
         ill_typed = re.search(r"(?:--|key \")([\w.]+)\"?: .*(?:Got|Given) value: (.*)", line)
         if ill_typed and ill_typed[1] in self.options:
             name, value = ill_typed.groups()
-            return f"--{name} must be {_describe(self.options[name])}, not {value}"
+            shown = name if name in POSITIONAL else f"--{name}"
+            return f"{shown} must be {_describe(self.options[name])}, not {value}"
         return line
 
 
