@@ -50,7 +50,7 @@ def predict_change_points(video: WatchedVideo, config: BaselineConfig) -> Predic
 def principal_components(features_TD: np.ndarray) -> np.ndarray:
     """The first `COMPONENTS` principal components of features, float64 [T, at most COMPONENTS]."""
     count = min(COMPONENTS, *features_TD.shape)
-    if count == features_TD.shape[1]:  # all: nothing to choose
+    if count == features_TD.shape[1] or len(features_TD) == 1:  # nothing to choose
         return features_TD.astype(np.float64)
     from sklearn.decomposition import PCA  # seconds: only the workers that need it pay
 

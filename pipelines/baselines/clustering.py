@@ -39,10 +39,10 @@ def merge_order(features_TD: np.ndarray) -> np.ndarray:
     if snippets == 1:
         return removed
     # Seconds: only the workers that cluster pay for these.
-    from scipy.sparse import diags
+    from scipy.sparse import eye
     from sklearn.cluster import AgglomerativeClustering
 
-    neighbours = diags([np.ones(snippets - 1)] * 2, [-1, 1])
+    neighbours = eye(snippets, k=1) + eye(snippets, k=-1)
     tree = AgglomerativeClustering(n_clusters=1, linkage="ward", connectivity=neighbours).fit(features_TD)
     first = np.empty(2 * snippets - 1, np.int64)  # snippet of every node; leaves come first
     first[:snippets] = np.arange(snippets)
