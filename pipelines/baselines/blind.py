@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
 
 from pipelines.baselines.config import BaselineConfig
-from pipelines.baselines.prediction import Prediction, WatchedVideo
+from pipelines.baselines.prediction import Annotated, Prediction, WatchedVideo
 from pipelines.scoring import _draw_seed as draw_seed
 from pipelines.truth import Truth, clip_to_duration
 from streamer.errors import TruthError
-from streamer.metrics import LabelledSegment, dyadic_grid, fixed_period, random_nested, uniform
-
-Annotated = Mapping[str, list[LabelledSegment]]
-"""Per video the events of one level of annotation."""
+from streamer.metrics import dyadic_grid, fixed_period, random_nested, uniform
 
 
 def predict_blind(video: WatchedVideo, config: BaselineConfig, annotated: Annotated) -> Prediction:

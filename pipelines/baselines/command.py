@@ -12,10 +12,11 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines.baselines.blind import Annotated, annotated_checksum, annotated_events
+from pipelines.baselines.blind import annotated_checksum, annotated_events
 from pipelines.baselines.config import BaselineConfig
 from pipelines.baselines.durations import are_durations, checksum, duration_inputs
 from pipelines.baselines.predicting import BaselineTask
+from pipelines.baselines.prediction import Annotated
 from pipelines.baselines.scenes import require_scenedetect
 from pipelines.baselines.workers import take_durations, watch_videos
 from pipelines.closing import conclude, failing, video_rows

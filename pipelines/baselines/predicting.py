@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from pipelines.baselines.blind import Annotated, predict_blind
 from pipelines.baselines.change_points import predict_change_points
 from pipelines.baselines.clustering import predict_clustering
 from pipelines.baselines.config import BaselineConfig
 from pipelines.baselines.novelty import predict_novelty
-from pipelines.baselines.prediction import Prediction, WatchedVideo, make_hierarchy
+from pipelines.baselines.prediction import Annotated, Prediction, WatchedVideo, make_hierarchy
 from pipelines.baselines.scenes import predict_scenes
 from pipelines.catalog import CatalogEntry
 from pipelines.decoding import DecodingSettings, part_rows
@@ -127,6 +126,8 @@ def cut_video(video: WatchedVideo, end: VideoEnd, task: BaselineTask, store: Hie
         VideoError: the predictor cannot read it.
     """
     if task.config.blind:
+        from pipelines.baselines.blind import predict_blind  # a second, of which the others have no use
+
         prediction = predict_blind(video, task.config, task.annotated)
     else:
         prediction = LOOKING[task.config.name](video, task.config)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +13,9 @@ from streamer.signals import Signal
 
 UNKNOWN_DIM = 1
 """Width of the column of representations where a predictor makes none: Parquet needs one."""
+
+Annotated = Mapping[str, Sequence[tuple[float, float, str]]]
+"""Per video the events of one level of annotation: start and end in seconds, and the label."""
 
 GRID_TOLERANCE = 1e-6  # of a snippet: a boundary this near to a snippet's time is there
 

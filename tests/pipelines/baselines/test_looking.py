@@ -155,6 +155,7 @@ def test_where_a_penalty_gives_the_number_it_is_the_optimum_of_that_number():
         found = list(fewest_events(points, every_snippet(points), events))
         if len(found) + 1 == events:
             best = KernelCPD(kernel="linear", min_size=1).fit(points).predict(n_bkps=events - 1)
+            assert best is not None
             assert cost(points, found) == pytest.approx(cost(points, best[:-1]))
     assert len(fewest_events(points, every_snippet(points), 6)) == 5
 
