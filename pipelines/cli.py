@@ -127,7 +127,9 @@ def parse(command: str, words: Sequence[str]) -> Any:
     positional = [name for name in POSITIONAL if name in options]
     for name in positional:
         kind = str if POSITIONAL[name] == "+" else options[name]
-        parser.add_argument(name, type=kind, nargs=POSITIONAL[name], help=_attribute_help(config, name))
+        parser.add_argument(
+            name, metavar=name, type=kind, nargs=POSITIONAL[name], help=_attribute_help(config, name)
+        )
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
     files, others = _split(words, options)
     for file in files:
