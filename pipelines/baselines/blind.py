@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import zlib
 
+from pipelines.annotations import Truth, clip_to_duration
 from pipelines.baselines.config import BaselineConfig
 from pipelines.baselines.prediction import Annotated, Prediction, WatchedVideo
-from pipelines.scoring import _draw_seed as draw_seed
-from pipelines.truth import Truth, clip_to_duration
+from pipelines.evaluation.predictors import floor_hierarchies
 from streamer.errors import TruthError
-from streamer.metrics import dyadic_grid, fixed_period, random_nested, uniform
+from streamer.metrics import fixed_period
 
 
 def predict_blind(video: WatchedVideo, config: BaselineConfig, annotated: Annotated) -> Prediction:
@@ -24,20 +24,15 @@ def predict_blind(video: WatchedVideo, config: BaselineConfig, annotated: Annota
     if config.name == "fixed_period":
         assert config.period is not None
         levels = fixed_period(duration, config.period)
-    elif config.name == "uniform":
-        truth, _ = clip_to_duration(annotated[video.video_id], duration)
-        levels = uniform(duration, max(1, len(truth)))
-    elif config.name == "dyadic_grid":
-        levels = dyadic_grid(duration)
     else:
-        assert config.name == "random_nested", config.name
-        assert config.seed is not None
-        levels = random_nested(duration, draw_seed(config.seed, video.video_id, 0))
+        events, _ = clip_to_duration(annotated.get(video.video_id, ()), duration)
+        floors = floor_hierarchies(video.video_id, [len(events)], duration=duration, seed=config.seed or 0)
+        levels = floors[config.name][0]  # of random ones the first draw
     return Prediction([[start for start, _ in level[1:]] for level in levels])
 
 
 def annotated_events(truth: Truth, level: str | None) -> Annotated:
-    """The events whose number `uniform` is told.
+    """The events whose number `uniform` is told, without those that are background.
 
     Args:
         truth: the annotations.
@@ -55,7 +50,11 @@ def annotated_events(truth: Truth, level: str | None) -> Annotated:
     chosen = names[0] if level is None else level
     if chosen not in names:
         raise TruthError(f"{truth.path}: has no level {chosen!r}: --truth_level is one of {', '.join(names)}")
-    return {video_id: levels[chosen] for video_id, levels in truth.videos.items() if chosen in levels}
+    return {
+        video_id: [event for event in levels[chosen] if event[2] not in truth.background]
+        for video_id, levels in truth.videos.items()
+        if chosen in levels
+    }
 
 
 def annotated_checksum(annotated: Annotated) -> int:

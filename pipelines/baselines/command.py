@@ -12,6 +12,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.baselines.blind import annotated_checksum, annotated_events
 from pipelines.baselines.config import BaselineConfig
 from pipelines.baselines.durations import are_durations, checksum, duration_inputs
@@ -30,7 +31,6 @@ from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_res
 from pipelines.run_folder import RunFolder, RunState, VideoRow
 from pipelines.segment import Progress
 from pipelines.tracking import Tracker, prepare_store
-from pipelines.truth import read_truth
 from streamer.config import require
 from streamer.errors import ConfigError
 
@@ -57,14 +57,13 @@ def baseline(config: BaselineConfig, console: Console) -> int:
     )
     durations = config.blind and are_durations(config.inputs)
     settings = config.settings()
-    annotated: Annotated = {}
     if durations:
         _refuse_decoding_options(config)
         settings["durations_crc32"] = checksum(config.inputs)
     if config.name == "uniform":
         assert config.truth is not None
-        annotated = annotated_events(read_truth(config.truth), config.truth_level)
-        settings["annotated_crc32"] = annotated_checksum(annotated)
+        events = annotated_events(read_truth(config.truth), config.truth_level)
+        settings["annotated_crc32"] = annotated_checksum(events)
     with FolderLock(folder.root) as lock:
         earlier = claim(folder, lock, "baseline", settings, fresh=config.fresh)
         if earlier is not None:
@@ -72,7 +71,10 @@ def baseline(config: BaselineConfig, console: Console) -> int:
                 return tell_finished(earlier, folder, config.max_failed, console)
             tell_resumed(earlier, folder, console)
         inputs = _inputs(config, folder, console, durations=durations, stored=earlier is not None)
+        annotated: Annotated = {}
         if config.name == "uniform":
+            assert inputs.truth is not None
+            annotated = annotated_events(inputs.truth, config.truth_level)  # by the ids of the inputs
             inputs = _annotated_only(inputs, annotated)
         run = BaselineRun(config, settings, folder, inputs, console, earlier, lock, annotated)
         if earlier is not None and earlier["state"] == "finished" and not run.missing:

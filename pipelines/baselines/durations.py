@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.catalog import CatalogEntry
 from pipelines.manifest import CatalogError, is_manifest, is_url
 from pipelines.preparation import Inputs
 from pipelines.tables import table_rows
-from pipelines.truth import read_truth
 from pipelines.wording import counted
 
 DURATION_COLUMNS = ("duration_s", "duration")
@@ -60,7 +60,7 @@ def duration_inputs(tables: Sequence[str], truth: str | None, console: Console) 
 
     Raises:
         CatalogError: a table cannot be read, holds no video or one of them twice, or has a row without id.
-        TruthError: the annotations cannot be read, or name videos that are not in the tables.
+        TruthError: the annotations cannot be read, or do not fit the videos (see `Truth.for_videos`).
     """
     entries: dict[str, CatalogEntry] = {}
     for table in tables:
@@ -81,7 +81,9 @@ def duration_inputs(tables: Sequence[str], truth: str | None, console: Console) 
         raise CatalogError(f"{tables[0]}: no video has a duration: {first.video_id}: {first.reason}")
     annotations = None if truth is None else read_truth(truth)
     if annotations is not None:
-        annotations.check_videos(list(entries))
+        annotations = annotations.for_videos(list(entries))
+        for note in annotations.notes:
+            console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
     return Inputs(sorted(entries.values(), key=lambda entry: entry.video_id), videos, annotations)
 
 

@@ -6,16 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipelines.annotations import Truth
 from pipelines.baselines.blind import annotated_checksum, annotated_events, predict_blind
 from pipelines.baselines.config import BaselineConfig
 from pipelines.baselines.prediction import UNKNOWN_DIM, make_hierarchy
-from pipelines.scoring import FIXED_PERIOD, PREDICTORS, score_video
-from pipelines.truth import Truth
+from pipelines.evaluation.predictors import FIXED_PERIOD, FLOORS, floor_hierarchies
 from streamer.errors import TruthError
 from tests.pipelines.baselines.watched import known
 
 TRUTH = {"motion": [(0.0, 3.0, "m"), (3.0, 9.0, "n"), (9.0, 70.0, "m"), (90.0, 95.0, "m")]}
-FLOORS = [name for name in PREDICTORS if name != "streamer"]
 
 
 def levels_of(name, duration_s, video_id="v", **options):
@@ -26,29 +25,13 @@ def levels_of(name, duration_s, video_id="v", **options):
     return [hierarchy.segments(level) for level in range(hierarchy.num_levels)]
 
 
-@pytest.mark.parametrize("name", ["fixed_period", "uniform", "dyadic_grid"])
-@given(duration_s=st.floats(0.3, 300), video_id=st.text(min_size=1, max_size=3))
-def test_a_run_of_a_floor_scores_what_the_floor_scores(name, duration_s, video_id):
-    levels = levels_of(name, duration_s, video_id)
-    scores = score_video(video_id, levels, TRUTH, duration=duration_s, fps=50.0, seed=0)
-    own, floor = (
-        [(s.level, s.metric, str(s.value)) for s in scores if s.predictor == predictor]
-        for predictor in ("streamer", name)
-    )
-    assert own == floor
-
-
-def test_random_cuts_are_the_first_draw_of_the_floor(monkeypatch):
-    monkeypatch.setattr("pipelines.scoring.RANDOM_DRAWS", 1)
-    for seed in (0, 7):
-        levels = levels_of("random_nested", 70.0, "kitchen", seed=seed)
-        scores = score_video("kitchen", levels, TRUTH, duration=70.0, fps=50.0, seed=seed)
-        own, floor = (
-            [(s.level, s.metric, str(s.value)) for s in scores if s.predictor == predictor]
-            for predictor in ("streamer", "random_nested")
-        )
-        assert own == floor
-    assert levels_of("random_nested", 70.0) != levels_of("random_nested", 70.0, seed=7)
+@pytest.mark.parametrize("name", FLOORS)
+@given(duration_s=st.floats(0.3, 300), video_id=st.text(min_size=1, max_size=3), seed=st.integers(0, 9))
+def test_a_run_of_a_floor_is_the_floor_that_stands_beside_scores(name, duration_s, video_id, seed):
+    options = {"seed": seed} if name == "random_nested" else {}
+    inside = sum(start < duration_s for start, _, _ in TRUTH["motion"])
+    floors = floor_hierarchies(video_id, [inside], duration=duration_s, seed=seed)
+    assert levels_of(name, duration_s, video_id, **options) == floors[name][0]
 
 
 def test_the_default_period_is_that_of_the_floor():
@@ -65,6 +48,11 @@ def test_what_they_write_has_no_representation(name):
     table = hierarchy.to_arrow()
     assert table["representation"].null_count == table.num_rows
     assert table["mean_signal"].null_count == table.num_rows
+
+
+def test_background_is_no_event():
+    truth = Truth(Path("t"), {"a": {"0": [(0.0, 4.0, "SIL"), (4.0, 9.0, "pour")]}}, frozenset({"SIL"}))
+    assert annotated_events(truth, None) == {"a": [(4.0, 9.0, "pour")]}
 
 
 def truth_of(**videos) -> Truth:
