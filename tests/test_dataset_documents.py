@@ -26,8 +26,8 @@ RECIPES = sorted((PROJECT / "configs").glob("*.yaml"))
 
 RELEASE_SETTINGS = (
     "feature_dim max_layers init_layers evolve_every buffer_size force_fixed_buffer distance_mode "
-    "force_base_dist demarcation_mode loss_threshold window_size modifier_type modifier lr alpha optimize_every snippet_size "
-    "normalize_imgs hgn_timescale"
+    "force_base_dist demarcation_mode loss_threshold window_size modifier_type modifier lr alpha "
+    "optimize_every snippet_size normalize_imgs hgn_timescale"
 )
 OTHER_RELEASE_ARGUMENTS = (
     "hgn_reach frame_size dataset dataset_split dataset_percent num_workers init_ckpt optimize save_every "
@@ -101,7 +101,7 @@ def test_every_argument_of_the_release_has_its_place():
 
 
 def test_every_option_that_stands_beside_them_exists():
-    every = {name for config in CONFIGS.values() for name in _options(config)} | {"print_config"}
+    every = {name for config in CONFIGS.values() for name in _options(config)} | {"config", "print_config"}
     for span in re.findall(r"`([^`\n]+)`", RELEASE):
         words = span.split()
         known = every

@@ -60,6 +60,10 @@ def test_both_channels_of_a_stereo_camera_share_their_annotation():
     )
 
 
+def test_channels_of_other_cameras_are_not_taken_for_stereo():
+    assert "annotates none" in refusal(truth("P23_cam01_P23_tea"), "P23/cam/P23_tea_ch0")
+
+
 def test_a_name_that_several_videos_have_is_refused_with_both():
     message = refusal(truth("P01_11"), "P01/videos/P01_11", "small/P01_11")
     assert "'P01_11' could be P01/videos/P01_11 or small/P01_11" in message
