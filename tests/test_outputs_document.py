@@ -21,7 +21,7 @@ from pipelines.run_folder import VIDEOS_SCHEMA, RunFolder, VideoRow
 from pipelines.store import SIGNALS_SCHEMA, HierarchyStore
 from streamer.events_table import events_schema
 from streamer.hierarchy import Event, Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENT = (PROJECT / "docs" / "outputs.md").read_text()
