@@ -21,6 +21,7 @@ from rich.console import Console
 from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
+from pipelines.report.config import ReportConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -43,6 +44,7 @@ COMMANDS = {
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "report": Command(ReportConfig, "pipelines.report.command:report"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }
