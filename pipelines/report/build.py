@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -19,12 +19,14 @@ from pipelines.report.payload import write_script
 from pipelines.report.runs import Run
 from pipelines.report.scores import ScoreTable, read_scores
 from pipelines.report.similarity import Pool
-from pipelines.report.thumbnails import make_films
+from pipelines.report.thumbnails import Outcome, make_films
 from pipelines.report.video_data import Space
 from pipelines.truth import Truth
 from streamer.atomic import file_name
 from streamer.errors import HierarchyError
 
+NAMED_AT_MOST = 3
+LONGEST_NAME = 80
 SEED = 0  # of the samples among which neighbours are sought
 
 
@@ -132,11 +134,7 @@ class Build:
                 )
         with self._progress("thumbnails", len(jobs)) as advance:
             outcomes = make_films(jobs, finished=advance)
-        self.notes += [
-            f"{video_id}: no thumbnails: {reason}"
-            for video_id, reason in outcomes.items()
-            if isinstance(reason, str)
-        ]
+        self.notes += _told(outcomes)
         return {video_id: film for video_id, film in outcomes.items() if isinstance(film, Film)}
 
     def _write_videos(
@@ -174,14 +172,14 @@ class Build:
                 shown.append(None)
                 continue
             own = spaces[place]
-            shown.append(video_data.run_data(self._runs[place], video_id, events, own))
+            data = video_data.run_data(self._runs[place], video_id, events, own)
+            shown.append(data)
             nearest = video_data.neighbour_data(events.levels, number, own, self._video_ids, films)
             path = self._folder.neighbours_of(place, video_id)
             write_script(path, f"neighbours/{path.stem}", nearest)
             if "band" not in record:
-                top = events.levels[-1]
-                colours = shown[-1]["levels"][-1]["colours"]
-                record["band"] = library_data.band(top, colours, events.duration_s)
+                colours = [level["colours"] for level in data["levels"]]
+                record["band"] = library_data.band(events, colours)
         name = file_name(video_id)
         facts = video_data.video_facts(row, duration_s, film)
         value = {"id": video_id, **facts, "truth": truth, "runs": shown}
@@ -211,3 +209,18 @@ class Build:
             "notes": self.notes,
             "videos": rows,
         }
+
+
+def _told(outcomes: Mapping[str, Outcome]) -> list[str]:
+    """One line per reason for which videos have no thumbnails."""
+    reasons: dict[str, list[str]] = {}
+    for video_id, reason in outcomes.items():
+        if isinstance(reason, str):
+            reasons.setdefault(reason, []).append(video_id)
+    lines = []
+    for reason, video_ids in reasons.items():
+        more = len(video_ids) - NAMED_AT_MOST
+        shown = [video_id[:LONGEST_NAME] for video_id in video_ids[:NAMED_AT_MOST]]
+        named = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+        lines.append(f"{named}: no thumbnails: {reason}")
+    return lines

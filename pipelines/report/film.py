@@ -214,7 +214,7 @@ def _sought(job: FilmJob, times_s: list[float]) -> Iterator[tuple[float, Image.I
 
 
 def _frame_near(file: VideoFile, pts: int, latest: int) -> VideoFrame | None:
-    """The key frame before `pts` (ticks) if it is later than `latest`, or else the frame on screen at `pts`."""
+    """The key frame before `pts` (ticks) if it is later than `latest`, or else the frame on screen then."""
     shown: VideoFrame | None = None
     try:
         file.container.seek(pts, stream=file.stream)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -12,7 +12,9 @@ from pipelines.report.events import LevelEvents, VideoEvents
 from pipelines.report.runs import Run
 
 BAND_PIECES = 120
-"""Most pieces into which a video's coarsest level is cut in its row."""
+"""Most pieces into which the level is cut that stands for a video in its row."""
+
+_FEWEST_EVENTS = 3  # a level with fewer tells little
 
 _FACTS = ("command", "predictor", "state", "started", "ended", "resumed", "seed")
 
@@ -45,8 +47,23 @@ def video_row(row: Mapping[str, Any] | None, events: VideoEvents | None) -> dict
     return {"status": row["status"], "reason": row["reason"], "events": counts}
 
 
-def band(level: LevelEvents, colours: list[int], duration_s: float) -> dict[str, list[int]]:
-    """A level in one line of at most `BAND_PIECES`: starts in thousandths of the video, and colours."""
+def band(events: VideoEvents, colours: Sequence[list[int]]) -> dict[str, list[int]]:
+    """The coarsest level that has some events, in one line of at most `BAND_PIECES`.
+
+    Args:
+        events: of the video.
+        colours: codes of the events of each level.
+
+    Returns:
+        `starts` in thousandths of the video, and `colours`.
+    """
+    chosen = max(
+        (i for i, level in enumerate(events.levels) if len(level.starts_s) >= _FEWEST_EVENTS), default=0
+    )
+    return _pieces(events.levels[chosen], colours[chosen], events.duration_s)
+
+
+def _pieces(level: LevelEvents, colours: list[int], duration_s: float) -> dict[str, list[int]]:
     starts = level.starts_s
     if len(starts) > BAND_PIECES:
         places = (np.arange(BAND_PIECES) + 0.5) / BAND_PIECES * duration_s

@@ -84,8 +84,7 @@ def truth_of(run: Run) -> Path | None:
 
 def _names(roots: Sequence[Path]) -> list[str]:
     """The last parts of the paths, as many as tell them apart."""
-    for depth in range(1, max(len(root.parts) for root in roots)):
-        names = ["/".join(root.parts[-depth:]) for root in roots]
-        if len(set(names)) == len(names):
-            break
-    return names
+    depth = 2  # as in MLflow
+    while len({root.parts[-depth:] for root in roots}) < len(roots):
+        depth += 1
+    return ["/".join(root.parts[-depth:]) for root in roots]

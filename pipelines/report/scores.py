@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pandas as pd
@@ -81,18 +81,13 @@ class ScoreTable:
         for place, (run, frame) in enumerate(zip(self._runs, self._frames, strict=True)):
             if frame is None:
                 continue
-            for (truth, metric, predictor), group in frame.groupby(
-                ["truth_level", "metric", "predictor"], sort=False
-            ):
-                if not (
-                    str(metric).startswith(_SHOWN) and (predictor == run.predictor or predictor in FLOORS)
-                ):
-                    continue
-                value, level = _best(group)
-                if value is None:
-                    continue
-                known = {"truth": str(truth), "metric": str(metric), "predictor": str(predictor)}
+            for key, group in frame.groupby(["truth_level", "metric", "predictor"], sort=False):
+                truth, metric, predictor = map(str, cast("tuple[object, ...]", key))
                 own = predictor == run.predictor
+                value, level = _best(group)
+                if value is None or not metric.startswith(_SHOWN) or not (own or predictor in FLOORS):
+                    continue
+                known = {"truth": truth, "metric": metric, "predictor": predictor}
                 videos = int(group["video_id"].nunique())
                 rows.append(
                     {**known, "run": place, "own": own, "value": value, "level": level, "videos": videos}

@@ -8,8 +8,8 @@ import numpy as np
 
 from pipelines.report.events import LevelEvents
 
-NEIGHBOURS = 6
-"""How many are kept of each event."""
+NEIGHBOURS = 4
+"""How many are kept of each event in its own video, and how many in others."""
 
 MOST_CANDIDATES = 20_000
 """Events of a level among which neighbours are sought; of more, so many are drawn at random."""
@@ -88,7 +88,9 @@ class Pool:
 
 
 def nearest(units: np.ndarray, video: int, candidates: Candidates) -> tuple[np.ndarray, np.ndarray]:
-    """Finds the nearest events elsewhere: not an event itself, nor the two that touch it.
+    """Finds the nearest events elsewhere in the video, and the nearest in other videos.
+
+    An event itself, and the two that touch it, are not elsewhere.
 
     Args:
         units: representations of all events of the level in one video, float32 [n, D], nan where unknown.
@@ -96,16 +98,14 @@ def nearest(units: np.ndarray, video: int, candidates: Candidates) -> tuple[np.n
         candidates: where to look.
 
     Returns:
-        Rows of the candidates, int64 [n, k], the nearest first, -1 where there is none; and their cosines,
-        float32 [n, k].
+        Rows of the candidates, int64 [n, 2 * NEIGHBOURS], those of the video and then those of others, each
+        the nearest first, -1 where there is none; and their cosines, float32 [n, 2 * NEIGHBOURS].
     """
-    wanted = min(NEIGHBOURS, len(candidates.videos))
-    rows = np.full((len(units), wanted), -1, np.int64)
-    cosines = np.full((len(units), wanted), -np.inf, np.float32)
-    if not wanted:
-        return rows, cosines
+    rows = np.full((len(units), 2 * NEIGHBOURS), -1, np.int64)
+    cosines = np.full((len(units), 2 * NEIGHBOURS), -np.inf, np.float32)
     first, last = np.searchsorted(candidates.videos, [video, video + 1])
     own = candidates.events[first:last]
+    others = np.concatenate([np.arange(first), np.arange(last, len(candidates.videos))])
     known = ~np.isnan(units[:, 0])
     for start in range(0, len(units), _CHUNK_ROWS):
         (places,) = np.nonzero(known[start : start + _CHUNK_ROWS])
@@ -113,12 +113,30 @@ def nearest(units: np.ndarray, video: int, candidates: Candidates) -> tuple[np.n
         if not len(places):
             continue
         table = units[places] @ candidates.units.T
-        table[:, first:last][np.abs(own[None, :] - places[:, None]) <= 1] = -np.inf
-        best = np.argpartition(-table, wanted - 1, axis=1)[:, :wanted]
-        values = np.take_along_axis(table, best, axis=1)
-        # Equal cosines in the order of the candidates, so that the same run gives the same report.
-        order = np.lexsort((best, -values), axis=1)
-        best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
-        rows[places] = np.where(np.isfinite(values), best, -1)
-        cosines[places] = values
+        here = table[:, first:last]
+        here[np.abs(own[None, :] - places[:, None]) <= 1] = -np.inf
+        _put(here, np.arange(first, last), rows, cosines, places, slice(0, NEIGHBOURS))
+        _put(table[:, others], others, rows, cosines, places, slice(NEIGHBOURS, 2 * NEIGHBOURS))
     return rows, cosines
+
+
+def _put(
+    table: np.ndarray,
+    names: np.ndarray,
+    rows: np.ndarray,
+    cosines: np.ndarray,
+    places: np.ndarray,
+    columns: slice,
+) -> None:
+    """Enters the highest entries of each row of a table of cosines [q, c], whose columns have names [c]."""
+    wanted = min(NEIGHBOURS, len(names))
+    if not wanted:
+        return
+    best = np.argpartition(-table, wanted - 1, axis=1)[:, :wanted]
+    values = np.take_along_axis(table, best, axis=1)
+    # Equal cosines in the order of the candidates, so that the same run gives the same report.
+    order = np.lexsort((best, -values), axis=1)
+    best, values = np.take_along_axis(best, order, axis=1), np.take_along_axis(values, order, axis=1)
+    columns = slice(columns.start, columns.start + wanted)
+    rows[places, columns] = np.where(np.isfinite(values), names[best], -1)
+    cosines[places, columns] = values

@@ -61,6 +61,7 @@ def _in_processes(
     context = multiprocessing.get_context("spawn")
     pool = ProcessPoolExecutor(min(processes, len(todo)), context, initializer=_ignore_interrupts)
     futures: dict[Future[Outcome], str] = {}
+    pool.submit(_ready).result()  # where no process can start, that is no video's fault
     try:
         futures = {pool.submit(_make, jobs[video_id]): video_id for video_id in todo}
         pending = set(futures)
@@ -83,6 +84,10 @@ def _make(job: FilmJob) -> Outcome:
         return make_film(job)
     except VideoError as error:
         return " ".join(error.detail.split())
+
+
+def _ready() -> None:
+    """Shows that a process works."""
 
 
 def _ignore_interrupts() -> None:

@@ -128,7 +128,7 @@ def signal_data(table: pa.Table, model: StreamerConfig | None, level: int) -> di
         name = f"summed {name}"
     return {
         "name": name,
-        "times": milliseconds(of_level["time_s"].to_numpy()),
+        "snippets": differences(of_level["snippet"].to_numpy()),
         "low": low,
         "high": high,
         "values": quantised(shown, low, high),
@@ -148,7 +148,7 @@ def neighbour_data(
 
     Returns:
         `videos`, each with its thumbnails; `places`, one after the other: number of the video, event, start
-        and end (ms), thumbnail (-1 without); per level `NEIGHBOURS` times place and cosine in thousandths
+        and end (ms), thumbnail (-1 without); per level `width` times place and cosine in thousandths
         for each event, with place -1 where there are fewer.
     """
     videos: dict[int, int] = {}

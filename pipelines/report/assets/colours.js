@@ -3,8 +3,8 @@
 /** Colours of events: alike in representation, alike in colour. Codes are places in a cube of 16 steps a side. */
 report.colours = (() => {
   const STEPS = 16;
-  const LIGHT = { lightness: 0.81, depth: 0.05, strength: 0.105 };
-  const DARK = { lightness: 0.66, depth: 0.06, strength: 0.1 };
+  const LIGHT = { lightness: 0.81, depth: 0.05, strength: 0.088 };
+  const DARK = { lightness: 0.66, depth: 0.06, strength: 0.082 };
   let cache = new Map();
 
   report.onTheme(() => (cache = new Map()));

@@ -45,7 +45,7 @@ report.Inspector = class Inspector {
     fact("time", `${start} \u2013 ${end}`);
     fact("length", length(event.end - event.start));
     this.#relatives(recording, event, fact);
-    const digits = (value) => (value === null || value === undefined ? "\u2013" : String(value));
+    const digits = (value) => (value === null || value === undefined ? "\u2013" : String(value).replace("-", "\u2212"));
     const name = level.signal?.name ?? "signal";
     fact(`mean ${name}`, digits(level.means[event.index]));
     fact("at its end", digits(level.ends[event.index]));
@@ -92,10 +92,20 @@ report.Inspector = class Inspector {
       found.push({ ...data.videos[video], index, start: start / 1000, end: end / 1000, frame, cosine: cosine / 1000 });
     }
     const [total, searched] = recording.library.candidates[event.run][event.level];
-    const note = searched < total ? `among ${searched.toLocaleString("en")} of ${total.toLocaleString("en")} events, drawn at random` : "by cosine of the representations";
-    place.append(element("h3", {}, "Nearest elsewhere ", element("span", { class: "quiet" }, found.length ? note : "")));
-    if (!found.length) place.append(element("p", { class: "quiet" }, total < 4 ? "No other event of this level is far enough away." : "This event has no representation."));
-    place.append(element("ul", { class: "cards" }, ...found.map((other) => this.#card(recording, event, other))));
+    if (!found.length) {
+      const known = recording.runs[event.run].levels[event.level].colours[event.index] >= 0;
+      place.append(element("p", { class: "quiet" }, known ? "No other event of this level lies elsewhere." : "Nothing is known to be like this event."));
+      return;
+    }
+    const groups = { "Nearest in this video": true, "Nearest in other videos": false };
+    for (const [title, here] of Object.entries(groups)) {
+      const cards = found.filter((other) => (other.id === recording.id) === here);
+      if (!cards.length) continue;
+      place.append(element("div", {}, element("h3", {}, title), element("ul", { class: "cards" }, ...cards.map((other) => this.#card(recording, event, other)))));
+    }
+    if (searched < total) {
+      place.append(element("p", { class: "quiet" }, `Sought among ${searched.toLocaleString("en")} of ${total.toLocaleString("en")} events, drawn at random.`));
+    }
   }
 
   #card(recording, event, other) {
@@ -105,12 +115,11 @@ report.Inspector = class Inspector {
     if (other.film && other.frame >= 0) this.#picture(canvas, row.file, other);
     const here = other.id === recording.id;
     const time = clock(other.start, 1, row.duration);
-    const name = here ? "this video" : other.id;
     const button = element(
       "button",
-      { class: "card", type: "button", title: `${name}, ${time} \u2013 ${clock(other.end, 1, row.duration)}`, on: { click: () => this.asks.go(other.id, [event.run, event.level, other.index]) } },
+      { class: "card", type: "button", title: `${other.id}, ${time} \u2013 ${clock(other.end, 1, row.duration)}, cosine ${other.cosine.toFixed(3)}`, on: { click: () => this.asks.go(other.id, [event.run, event.level, other.index]) } },
       canvas,
-      element("span", { class: "card-name" }, name),
+      here ? null : element("span", { class: "card-name" }, other.id),
       element("span", { class: "card-facts quiet" }, element("span", {}, time), element("span", {}, other.cosine.toFixed(3))),
     );
     return element("li", {}, button);

@@ -48,7 +48,8 @@
     $("scores").classList.remove("hidden");
     $("plots").replaceChildren(...report.summary.plots(library.summary));
     const floors = library.summary.some((row) => !row.own);
-    $("legend").textContent = "From 0 to 1, over all annotated videos; boundary scores are of the level that is best, chosen knowing the annotation." + (floors ? " Rings are floors that see no pixel." : "");
+    const shapes = two ? [tag(0), " is the circle, ", tag(1), " the square. "] : [];
+    $("legend").replaceChildren(...shapes, "From 0 to 1, over all annotated videos; boundary scores are of the level that is best, chosen knowing the annotation." + (floors ? " Rings are floors that see no pixel; the best is named." : ""));
   }
 
   function describeRuns() {
@@ -90,7 +91,7 @@
 
   function status(video) {
     const states = video.runs.map((run) => run?.status ?? "absent");
-    const marks = new Set(states).size > 1
+    const marks = two
       ? states.map((state, place) => element("span", { class: "pair" }, tag(place), element("span", { class: `status ${state}` }, state)))
       : [element("span", { class: `status ${states[0]}` }, states[0])];
     const odd = video.file && video.reasons.length ? element("span", { class: "odd", title: video.reasons.join("; ") }, video.reasons.join("; ")) : null;
@@ -116,8 +117,19 @@
       number: true,
       heading: [report.summary.wording(metric.metric)],
       value: (video) => best(video.scores[0]?.[metric.place]) ?? best(video.scores[1]?.[metric.place]),
-      cell: (video) => perRun(video, (_, run) => score(video.scores[run]?.[metric.place])),
+      cell: (video) => perRun(video, (_, run) => score(video.scores[run]?.[metric.place], highest(metric.place))),
     }));
+  }
+
+  const highests = new Map();
+
+  /** The highest value of a metric in the library, which bars are measured by. */
+  function highest(place) {
+    if (!highests.has(place)) {
+      const values = library.videos.flatMap((video) => video.scores.map((scores) => best(scores?.[place]) ?? 0));
+      highests.set(place, Math.max(1e-9, ...values));
+    }
+    return highests.get(place);
   }
 
   function best(values) {
@@ -126,14 +138,14 @@
   }
 
   /** The value of the best level, with those of all levels as bars, the finest first. */
-  function score(values) {
+  function score(values, most) {
     const value = best(values);
     if (value === null) return "";
     const bars = element("span", { class: "bars", "aria-hidden": "true" });
     if (values.length > 1) {
       for (const of of values) {
         const bar = element("i", { class: of === value ? "best" : "" });
-        bar.style.height = `${Math.max(4, 100 * (of ?? 0))}%`;
+        bar.style.height = `${Math.max(0, (100 * (of ?? 0)) / most)}%`;
         bars.append(bar);
       }
     }

@@ -241,17 +241,21 @@ report.marks = (() => {
   }
 
   function ticks(pen, at, values, top, height, ink) {
+    const { view } = at;
     pen.fillStyle = ink.ink;
     let painted = -1;
     const { boundaries, times } = values;
+    const apart = (at.perSecond * view.duration) / Math.max(1, boundaries.length);
+    pen.globalAlpha = Math.min(1, Math.max(0.25, apart / 6));
     for (let place = 0; place < boundaries.length; place++) {
       const time = times[boundaries[place]];
-      if (time < at.view.start || time > at.view.end) continue;
+      if (time < view.start || time > view.end) continue;
       const x = at.snapped(time);
       if (x < painted + 1) continue;
       painted = x;
       pen.fillRect(x, top, 1, height);
     }
+    pen.globalAlpha = 1;
   }
 
   function curve(pen, at, times, values, first, last, y, dense, line, area, width) {

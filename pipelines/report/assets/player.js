@@ -38,10 +38,11 @@ report.Player = class Player {
     this.video.removeAttribute("src");
     this.video.load();
     const address = Player.address(recording.data.address);
-    this.source = address;
-    this.#announce(address ? "" : this.#absent());
+    const barred = address?.protocol === "file:" && window.location.protocol !== "file:";
+    this.source = barred ? null : address;
+    this.#announce(this.source ? "" : this.#absent(barred));
     // What lies on a server is not asked for before the reader wants to see it.
-    if (address && address.protocol === "file:") this.#attach();
+    if (this.source?.protocol === "file:") this.#attach();
     this.#showState();
     this.#show();
   }
@@ -57,8 +58,9 @@ report.Player = class Player {
     }
   }
 
-  #absent() {
+  #absent(barred) {
     const { data } = this.recording;
+    if (barred) return `This page comes from a server; the video lies on a disk: ${data.place}`;
     return data.kind === "video" ? `Cannot be played: ${data.place}` : "Features, no video: nothing to play";
   }
 
@@ -200,6 +202,7 @@ report.Player = class Player {
     const { duration, film } = this.recording;
     const shown = report.clock(this.time, 1, duration);
     this.clock.textContent = `${shown} / ${report.clock(duration, 1, duration)}`;
+    this.still.parentElement.classList.toggle("bare", !this.source && !(film && this.sheet));
     const stands = !this.usable || this.video.readyState < 2;
     this.still.classList.toggle("hidden", !(stands && film && this.sheet));
     if (!stands || !film || !this.sheet) return;

@@ -14,7 +14,7 @@ report.Recording = class Recording {
       place,
       name: library.runs[place].name,
       snippet: run.snippet,
-      levels: run.levels.map((level, index) => new report.Level(level, index, place, this.duration)),
+      levels: run.levels.map((level, index) => new report.Level(level, index, place, this.duration, run.snippet)),
     });
     this.snippet = this.runs.find((run) => run).snippet;
   }
@@ -76,7 +76,7 @@ report.Recording = class Recording {
 report.Level = class Level {
   static SLACK_S = 0.0005; // times are whole milliseconds here
 
-  constructor(data, index, run, duration) {
+  constructor(data, index, run, duration, snippet) {
     this.index = index;
     this.run = run;
     this.duration = duration;
@@ -85,10 +85,10 @@ report.Level = class Level {
     this.colours = Int16Array.from(data.colours);
     this.means = data.means;
     this.ends = data.ends;
-    this.signal = data.signal && Level.#signal(data.signal);
+    this.signal = data.signal && Level.#signal(data.signal, snippet);
   }
 
-  static #signal(data) {
+  static #signal(data, snippet) {
     const { low, high } = data;
     const scale = (high - low) / 9999;
     const read = (steps) => Float64Array.from(steps, (step) => (step === null ? NaN : low + step * scale));
@@ -96,7 +96,7 @@ report.Level = class Level {
       name: data.name,
       low,
       high,
-      times: Float64Array.from(report.summed(data.times), (ms) => ms / 1000),
+      times: Float64Array.from(report.summed(data.snippets), (index) => index * snippet),
       values: read(data.values),
       limits: data.limits && read(data.limits),
       boundaries: report.summed(data.boundaries),

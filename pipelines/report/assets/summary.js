@@ -3,7 +3,7 @@
 /** Scores over all videos: one line per metric, the runs as filled marks, floors that see no pixel as rings. */
 report.summary = (() => {
   const { element, drawing } = report;
-  const WIDTH = 420;
+  const WIDTH = 250;
   const MARGIN = 7;
 
   /** Makes one plot per level of annotation. */
@@ -55,7 +55,7 @@ report.summary = (() => {
   function best(floors) {
     if (!floors.length) return "";
     const found = floors.reduce((one, other) => (other.value > one.value ? other : one));
-    return `best floor ${found.value.toFixed(3)}, ${wording(found.predictor)}`;
+    return `${wording(found.predictor)} ${found.value.toFixed(3)}`;
   }
 
   /** A metric's name in words. */

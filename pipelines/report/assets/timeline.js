@@ -26,7 +26,8 @@ report.Timeline = class Timeline {
       this.#readInk();
       this.draw();
     });
-    new ResizeObserver(() => this.draw()).observe(this.plot);
+    this.resizes = new ResizeObserver(() => this.draw());
+    this.resizes.observe(this.plot);
     this.#listen();
   }
 
@@ -56,6 +57,7 @@ report.Timeline = class Timeline {
     if (!this.recording.film) return;
     const image = new Image();
     image.onload = () => {
+      if (this.stops.signal.aborted) return;
       this.sheet = image;
       this.draw();
       this.asks.sheet(image);
@@ -86,6 +88,7 @@ report.Timeline = class Timeline {
   }
 
   #paint() {
+    if (this.stops.signal.aborted) return;
     const width = this.plot.clientWidth;
     if (width <= 0) {
       this.dirty.overlay = false;
@@ -214,6 +217,7 @@ report.Timeline = class Timeline {
   /** Ends this timeline: the canvas is taken over by the next video's. */
   close() {
     this.stops.abort();
+    this.resizes.disconnect();
   }
 
   #listen() {

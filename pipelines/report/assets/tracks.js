@@ -16,7 +16,7 @@ report.tracks = (() => {
     ];
     if (recording.film) rows.push({ kind: "film", name: "frames", gap: AMONG });
     recording.truth.forEach((truth, place) => rows.push({
-      kind: "truth", name: truth.name, note: `annotated, ${counted(truth.events.length, "event")}`,
+      kind: "truth", name: truth.name, note: `${truth.events.length.toLocaleString("en")} annotated`,
       truth, height: truth.rows * TRUTH_ROW, gap: place ? AMONG : BETWEEN,
     }));
     const two = recording.runs.length > 1;

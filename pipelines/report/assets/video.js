@@ -64,6 +64,7 @@
     $("message").classList.add("hidden");
     $("main").classList.remove("hidden");
     page.timeline?.close();
+    page.recording?.runs.forEach((_, run) => report.forget(`neighbours/${run}-${page.recording.row.file}`));
     page.recording = recording;
     page.selected = null;
     page.view = new report.View(recording.duration);
@@ -73,18 +74,34 @@
     $("facts").replaceChildren(...facts(recording));
     neighbour("previous", -1);
     neighbour("next", 1);
-    const shown = page.timeline?.shown;
+    const shown = page.timeline?.shown ?? {};
     page.timeline = new report.Timeline(recording, page.view, {
       seek: (time) => player.seek(time),
       select: (event) => select(event, { plays: true }),
       pointed: tellPointer,
       sheet: (sheet) => player.setSheet(sheet),
     });
-    if (shown) Object.assign(page.timeline.shown, shown);
+    Object.assign(page.timeline.shown, shown);
     page.timeline.layout();
+    tellKey();
     player.open(recording);
     inspector.show(recording, null);
     tellRange();
+  }
+
+  /** Names the lines that can be seen. */
+  function tellKey() {
+    const { signals, guides } = page.timeline.shown;
+    const known = page.recording.runs.flatMap((run) => run?.levels.map((level) => level.signal) ?? []).filter((signal) => signal);
+    const there = {
+      "signal-key": signals && known.length > 0,
+      "limit-key": signals && known.some((signal) => signal.limits),
+      "boundary-key": signals && known.length > 0,
+      "guide-key": guides && page.recording.truth.length > 0,
+    };
+    for (const [name, shown] of Object.entries(there)) $(name).classList.toggle("hidden", !shown);
+    $("signals").classList.toggle("hidden", !known.length);
+    $("guides").classList.toggle("hidden", !page.recording.truth.length);
   }
 
   function facts(recording) {
@@ -183,6 +200,7 @@
     shown[name] = !shown[name];
     $(name).setAttribute("aria-pressed", String(shown[name]));
     page.timeline.layout();
+    tellKey();
   }
 
   function centre() {
