@@ -97,6 +97,8 @@ def pets(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Path:
         entry(name, seconds, uri=str(films / f"{name}.webm"), fps=float(RATE), codec="vp9")
         for name, seconds in SECONDS.items()
     ]
+    late = {"uri": str(films / "cats.webm"), "fps": float(RATE), "start_s": 4.0, "end_s": 10.0}
+    entries.append(entry("late", 6.0, **late))
     broken = entry("broken", 0.0, status="failed", reason="cannot be opened; replace it")
     sound = entry("sound", 0.0, status="skipped", reason="no video stream")
     run = make_run(root / "one", [*entries, broken, sound, entry("gone", 10)], every=(2, 6, 12))

@@ -24,12 +24,12 @@ def sort_by(page: Any, name: str) -> None:
 def test_all_inputs_are_listed_with_what_became_of_them(pets: Path, look: Open) -> None:
     page = look(pets)
     assert page.title() == page.inner_text("h1")
-    assert names(page) == ["broken", "cats", "dogs", "gone", "sound"]
+    assert names(page) == ["broken", "cats", "dogs", "gone", "late", "sound"]
     assert "cannot be opened; replace it" in page.locator("tr", has_text="broken").inner_text()
     assert page.locator("tr", has_text="sound").locator(".status").inner_text() == "skipped"
     cats = page.locator("tr[data-place]", has_text="cats").locator("td").all_inner_texts()
     assert cats[2:7] == ["0:12", "done", "12", "4", "2"]
-    assert "5 videos, 30 s" in page.inner_text("#totals")
+    assert "6 videos, 36 s" in page.inner_text("#totals")
 
 
 def test_scores_stand_beside_the_floors(pets: Path, look: Open) -> None:

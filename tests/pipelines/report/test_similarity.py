@@ -29,7 +29,7 @@ def random_levels(counts: list[int], seed: int = 0) -> list[LevelEvents]:
 
 @pytest.mark.parametrize("video", [0, 1, 2])
 def test_neighbours_are_those_that_sorting_all_cosines_gives(video: int) -> None:
-    levels = random_levels([40, 700, 5])
+    levels = random_levels([20, 90, 5])
     pool = Pool(0)
     for number, level in enumerate(levels):
         pool.add(number, level)

@@ -174,6 +174,20 @@ def test_an_event_that_is_clicked_is_told_of_and_played_to_its_end(pets: Path, l
     assert "Level 0, event 4 of 12" in page.inner_text("#announcer")
 
 
+def test_a_part_of_a_recording_is_played_from_where_it_begins(pets: Path, look: Open) -> None:
+    page = look(pets, "video.html#v=late")
+    page.wait_for_function("() => document.getElementById('video').currentTime === 4")
+    click_row(page, "frames", 0.5)
+    page.wait_for_function("() => Math.abs(document.getElementById('video').currentTime - 7) < 0.1")
+    settled(page)
+    assert abs(clock(page) - 3) < 0.1
+    page.keyboard.press("End")
+    page.keyboard.press(",")
+    page.keyboard.press(" ")
+    page.wait_for_function("() => document.getElementById('video').currentTime >= 10")
+    page.wait_for_function("() => document.getElementById('video').paused")
+
+
 def test_an_event_is_repeated_where_that_is_asked_for(pets: Path, look: Open) -> None:
     page = look(pets, "video.html#v=cats&e=0.0.3")
     page.wait_for_function("() => document.getElementById('video').readyState >= 2")
@@ -217,7 +231,7 @@ def test_the_nearest_events_lead_to_other_places_and_videos(pets: Path, look: Op
     headings = page.locator(".nearest h3").all_inner_texts()
     assert headings == ["Nearest in this video", "Nearest in other videos"]
     other = page.locator(".nearest > div").nth(1).locator(".card").first
-    assert other.get_attribute("title").startswith(("dogs, ", "gone, "))
+    assert other.get_attribute("title").startswith(("dogs, ", "gone, ", "late, "))
     name = other.get_attribute("title").split(",")[0]
     other.click()
     page.wait_for_function("(name) => document.title === name", arg=name)
@@ -261,12 +275,21 @@ def test_a_video_that_is_not_there_is_shown_without_it(pets: Path, look: Open) -
 
 
 def test_an_unknown_or_unsegmented_video_is_refused_in_words(pets: Path, look: Open) -> None:
-    assert look(pets, "video.html#v=nobody").inner_text("#message") == "No such video in this report."
-    assert (
-        look(pets, "video.html#v=..%2F..%2Fsecret").inner_text("#message") == "No such video in this report."
-    )
-    assert look(pets, "video.html").inner_text("#message") == "No such video in this report."
-    assert look(pets, "video.html#v=broken").inner_text("#message") == "This video has no events to show."
+    page = look(pets, "video.html#v=nobody")
+    assert page.inner_text("#message") == "No such video in this report."
+    refused = {
+        "v=..%2F..%2Fsecret": "No such video",
+        "": "No such video",
+        "v=broken": "This video has no events",
+    }
+    for words, answer in refused.items():
+        page.evaluate("(words) => { location.hash = words; }", words)
+        page.wait_for_function(
+            "(answer) => document.getElementById('message').textContent.startsWith(answer)", arg=answer
+        )
+        assert not page.locator("#main").is_visible()
+    page.evaluate("() => { location.hash = 'v=cats'; }")
+    page.wait_for_selector("#main:not(.hidden)")
 
 
 def test_hostile_names_and_labels_do_nothing(hostile: Path, look: Open) -> None:
