@@ -10,6 +10,7 @@ import pandas as pd
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines.annotations import Truth
 from pipelines.report import library_data, video_data
 from pipelines.report.colours import Palette
 from pipelines.report.events import VideoEvents, read_events
@@ -21,7 +22,6 @@ from pipelines.report.scores import ScoreTable, read_scores
 from pipelines.report.similarity import Pool
 from pipelines.report.thumbnails import Outcome, make_films
 from pipelines.report.video_data import Space
-from pipelines.truth import Truth
 from streamer.atomic import file_name
 from streamer.errors import HierarchyError
 
@@ -164,8 +164,7 @@ class Build:
         if duration_s is None:
             return record
         film = films.get(video_id)
-        levels = self._truth.videos.get(video_id, {}) if self._truth is not None else {}
-        truth = video_data.truth_data(levels, duration_s)
+        truth = [] if self._truth is None else video_data.truth_data(self._truth, video_id, duration_s)
         shown: list[dict[str, Any] | None] = []
         for place, events in enumerate(found):
             if events is None:

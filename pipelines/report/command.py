@@ -6,11 +6,11 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.report.build import Build
 from pipelines.report.config import ReportConfig
 from pipelines.report.folder import ReportFolder
 from pipelines.report.runs import Run, read_runs, truth_of
-from pipelines.truth import Truth, read_truth
 from pipelines.wording import counted
 from streamer.errors import TruthError
 
@@ -43,15 +43,17 @@ def _read_truth(named: str | None, runs: list[Run], notes: list[str]) -> Truth |
     """Annotations that were asked for, or else those of a run, without which the pages are still of use."""
     known = {video_id for run in runs for video_id in run.rows}
     if named is not None:
-        truth = read_truth(named)
-        truth.check_videos(known)
+        truth = read_truth(named).for_videos(known)
+        notes.extend(truth.notes)
         return truth
     for run in runs:
         path = truth_of(run)
         if path is None:
             continue
         try:
-            return read_truth(path)
+            truth = read_truth(path).for_videos(known)
+            notes.extend(truth.notes)
+            return truth
         except TruthError as error:
             notes.append(f"no annotations are shown: {error}")
     return None

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from pipelines.annotations import Truth
 from pipelines.drawing import annotated_levels
 from pipelines.manifest import is_url
 from pipelines.report.colours import Palette
@@ -22,7 +23,6 @@ from pipelines.report.thresholds import compare
 from pipelines.store import read_signals
 from pipelines.strips import assign_rows
 from streamer.config import StreamerConfig
-from streamer.metrics import LabelledSegment
 
 _OVERLAP_SHARE = 1 / 2000  # of a video: annotations that overlap by less share a row
 _SIGNAL_NAMES = {"similarity": "similarity", "distance": "error"}
@@ -77,10 +77,15 @@ def playable(uri: str, kind: str) -> tuple[str | None, str]:
     return (path.as_uri(), uri) if there else (None, f"{uri} is not there any more")
 
 
-def truth_data(levels: Mapping[str, Sequence[LabelledSegment]], duration_s: float) -> list[dict[str, Any]]:
-    """The annotated levels, coarse ones first, each event as start and end (ms), row, and number of label."""
+def truth_data(truth: Truth, video_id: str, duration_s: float) -> list[dict[str, Any]]:
+    """The annotated levels, coarse ones first.
+
+    Returns:
+        For each its `name`, number of `rows`, `labels`, the numbers of those that are `background`, and
+        `events` one after the other: start and end (ms), row, and number of the label.
+    """
     found = []
-    for level in annotated_levels(levels, duration_s):
+    for level in annotated_levels(truth.videos.get(video_id, {}), duration_s):
         rows = assign_rows(level.events, duration_s * _OVERLAP_SHARE)
         labels = {label: place for place, label in enumerate(dict.fromkeys(e[2] for e in level.events))}
         events = sorted(
@@ -88,9 +93,9 @@ def truth_data(levels: Mapping[str, Sequence[LabelledSegment]], duration_s: floa
             for (start, end, label), row in zip(level.events, rows, strict=True)
         )
         flat = [number for event in events for number in event]
-        found.append(
-            {"name": level.name, "rows": max(rows, default=0) + 1, "labels": list(labels), "events": flat}
-        )
+        background = [number for label, number in labels.items() if label in truth.background]
+        facts = {"name": level.name, "rows": max(rows, default=0) + 1, "labels": list(labels)}
+        found.append({**facts, "background": background, "events": flat})
     return found
 
 

@@ -140,7 +140,7 @@ report.marks = (() => {
       painted[event.row] = Math.max(left + 1, right);
       const y = top + event.row * rowHeight;
       const width = Math.max(1, right - left - (right - left >= GAP_FROM_PX ? 1 : 0));
-      pen.fillStyle = ink.truth;
+      pen.fillStyle = event.empty ? ink.band : ink.truth;
       pen.fillRect(left, y, width, rowHeight - 2);
       pen.fillStyle = ink.truthLine;
       pen.fillRect(left, y, Math.min(2, width), rowHeight - 2);
@@ -148,7 +148,7 @@ report.marks = (() => {
       const from = Math.max(0, left) + 7;
       const text = fitting(pen, event.label, Math.min(right, at.width) - from - 4);
       if (!text) continue;
-      pen.fillStyle = ink.truthInk;
+      pen.fillStyle = event.empty ? ink.quiet : ink.truthInk;
       pen.fillText(text, from, y + (rowHeight - 2) / 2 + 0.5);
     }
   }

@@ -21,9 +21,10 @@ report.Recording = class Recording {
 
   static #lane(lane, place) {
     const count = lane.events.length / 4;
+    const background = new Set(lane.background);
     const events = Array.from({ length: count }, (_, index) => {
       const [start, end, row, label] = lane.events.slice(4 * index, 4 * index + 4);
-      return { start: start / 1000, end: end / 1000, row, label: lane.labels[label] };
+      return { start: start / 1000, end: end / 1000, row, label: lane.labels[label], empty: background.has(label) };
     });
     return { name: lane.name, rows: lane.rows, events, place };
   }

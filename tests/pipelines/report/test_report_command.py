@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from pipelines.annotations import Truth
 from pipelines.cli import main
 from pipelines.report.runs import read_runs
 from pipelines.report.scores import read_scores
@@ -86,7 +87,7 @@ def test_wrong_words_are_refused_in_one_line(tmp_path: Path, run: RunFolder, cap
     assert "not 3" in refusal(capfd, run.root, tmp_path, tmp_path / "x")
     truth = write_truth(tmp_path / "truth.csv", "nobody,clip,0,1,x")
     assert "1 of 1 video_ids are unknown" in refusal(capfd, run.root, "--truth", truth)
-    assert "no such truth file" in refusal(capfd, run.root, "--truth", tmp_path / "gone.csv")
+    assert "gone.csv: no such truth file" in refusal(capfd, run.root, "--truth", tmp_path / "gone.csv")
     assert not (run.root / "report").exists()
 
 
@@ -195,8 +196,17 @@ def test_addresses_of_files_survive_odd_names(tmp_path: Path) -> None:
 
 def test_annotations_that_overlap_lie_in_rows_of_their_own() -> None:
     levels = {"clip": [(0.0, 4.0, "a"), (3.0, 6.0, "b"), (6.0, 99.0, "a")], "scene": [(0.0, 10.0, "s")]}
-    coarse, fine = truth_data(levels, 10.0)
-    assert coarse == {"name": "scene", "rows": 1, "labels": ["s"], "events": [0, 10000, 0, 0]}
+    truth = Truth(Path("truth.csv"), {"v": levels}, background=frozenset({"b"}))
+    coarse, fine = truth_data(truth, "v", 10.0)
+    assert coarse == {
+        "name": "scene",
+        "rows": 1,
+        "labels": ["s"],
+        "background": [],
+        "events": [0, 10000, 0, 0],
+    }
+    assert fine["background"] == [1]
+    assert truth_data(truth, "w", 10.0) == []
     assert fine["rows"] == 2
     assert fine["labels"] == ["a", "b"]
     assert fine["events"] == [0, 4000, 0, 0, 3000, 6000, 1, 1, 6000, 10000, 0, 0]
