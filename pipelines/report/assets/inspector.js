@@ -35,7 +35,7 @@ report.Inspector = class Inspector {
       recording.runs.length > 1 ? report.tag(event.run) : null,
       swatch,
       `Level ${event.level}, event ${event.index + 1}`,
-      element("span", { class: "quiet" }, `of ${level.count}`),
+      element("span", { class: "quiet" }, `of ${level.count.toLocaleString("en")}`),
     );
     const play = element("button", { class: "button", type: "button", title: "Play this event (Enter)", on: { click: () => this.asks.play(event) } }, "Play");
     const fit = element("button", { class: "button", type: "button", title: "Zoom to this event (f)", on: { click: () => this.asks.zoom(event) } }, "Zoom");
@@ -110,9 +110,10 @@ report.Inspector = class Inspector {
 
   #card(recording, event, other) {
     const { element, clock } = report;
-    const canvas = element("canvas", { width: 128, height: 72, "aria-hidden": "true" });
+    const pictured = other.film && other.frame >= 0;
+    const canvas = pictured ? element("canvas", { width: 128, height: 72, "aria-hidden": "true" }) : null;
     const row = recording.library.videos.find((video) => video.id === other.id);
-    if (other.film && other.frame >= 0) this.#picture(canvas, row.file, other);
+    if (pictured) this.#picture(canvas, row.file, other);
     const here = other.id === recording.id;
     const time = clock(other.start, 1, row.duration);
     const button = element(

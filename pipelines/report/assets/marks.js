@@ -83,7 +83,9 @@ report.marks = (() => {
       if (at.perSecond * (end - level.starts[index]) >= WIDEST_MIX_PX) {
         flush();
         box(pen, left, top, right - left, height, report.colours.of(code, ink.unknown));
-        if (right - left >= WRITTEN_FROM_PX) length(pen, left, right, end - level.starts[index], top, height, ink);
+        if (right - left >= WRITTEN_FROM_PX) {
+          length(pen, left, right, end - level.starts[index], top, height, code < 0 ? ink.ink : ink.event, ink);
+        }
         continue;
       }
       if (mix.all <= 0) mix.from = left;
@@ -113,13 +115,13 @@ report.marks = (() => {
     pen.fill();
   }
 
-  function length(pen, left, right, seconds, top, height, ink) {
+  function length(pen, left, right, seconds, top, height, colour, ink) {
     if (height < 16) return;
     const from = Math.max(0, left);
     const text = report.length(seconds);
     pen.font = ink.small;
     if (pen.measureText(text).width + 14 > Math.min(right, pen.canvas.clientWidth) - from) return;
-    pen.fillStyle = ink.event;
+    pen.fillStyle = colour;
     pen.textBaseline = "middle";
     pen.textAlign = "left";
     pen.fillText(text, from + 7, top + height / 2 + 0.5);

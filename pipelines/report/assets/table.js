@@ -87,7 +87,7 @@ report.Table = class Table {
   #update(afresh = false) {
     const height = this.#rowHeight;
     const top = this.body.getBoundingClientRect().top;
-    const first = 0;
+    const first = Math.max(0, Math.floor(-top / height) - Table.SPARE);
     const last = Math.min(this.rows.length, Math.ceil((window.innerHeight - top) / height) + Table.SPARE);
     if (!afresh && this.shown && this.shown[0] === first && this.shown[1] === last) return;
     this.shown = [first, last];
