@@ -24,6 +24,7 @@ from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
+from pipelines.report.config import ReportConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -48,6 +49,7 @@ COMMANDS = {
     "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
     "export": Command(ExportConfig, "pipelines.exports.command:export"),
+    "report": Command(ReportConfig, "pipelines.report.command:report"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }
