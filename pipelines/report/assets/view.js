@@ -60,9 +60,8 @@ report.View = class View {
 
   /** Moves by so many seconds. */
   pan(seconds, glides = false) {
-    const by = Math.min(this.duration - this.end, Math.max(-this.start, seconds));
-    if (glides) this.glide(this.start + by, this.end + by);
-    else this.set(this.start + by, this.end + by);
+    if (glides) this.glide(this.start + seconds, this.end + seconds);
+    else this.set(this.start + seconds, this.end + seconds);
   }
 
   fit() {
