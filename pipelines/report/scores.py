@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,7 +14,6 @@ import pyarrow.parquet as pq
 from pipelines.evaluation.predictors import FLOORS
 from pipelines.evaluation.scores import ALL_LEVELS, TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL, summarise
-from pipelines.report.payload import rounded
 from pipelines.report.runs import Run
 
 NEEDED = ("video_id", "predictor", "truth_level", "level", "metric", "value")
@@ -29,6 +29,9 @@ HEADLINES = (
     "gebd_f1@0.05",
 )
 """Metrics that are shown over all videos."""
+
+DECIMALS = 3
+"""Of values, as on the pages and in the tables of the terminal: rounding twice would give other figures."""
 
 _COUNTS = ("events", "event_length_")  # how these names begin; the pages tell of events elsewhere
 
@@ -81,7 +84,7 @@ class ScoreTable:
         ]
         # A dictionary keeps the order in which the evaluation writes them.
         found = {key[1:]: -1 not in own[key] for own in self._own if own is not None for key in own}
-        self._names = sorted(found, key=_order)
+        self._names = list(found)
         self.metrics = [
             {"truth": _named(truth), "metric": metric, "levels": found[truth, metric]}
             for truth, metric in self._names
@@ -122,7 +125,7 @@ class ScoreTable:
                         "predictor": row["predictor"],
                         "run": place,
                         "own": own,
-                        "value": rounded([row["mean"]])[0],
+                        "value": round(row["mean"], DECIMALS),
                         "level": int(row["level"]) if of_a_level else None,
                         "videos": None if pd.isna(row["videos"]) else int(row["videos"]),
                     }
@@ -144,9 +147,9 @@ def _own_scores(frame: pd.DataFrame, run: Run) -> dict[tuple[str, str, str], dic
 
 def _values(by_level: Mapping[int, float]) -> list[float | None]:
     """One value of the whole hierarchy, or those of the levels from 0 on."""
-    if -1 in by_level:
-        return rounded([by_level[-1]])
-    return rounded([by_level.get(level) for level in range(max(by_level) + 1)])
+    places = (-1,) if -1 in by_level else range(max(by_level) + 1)
+    values = [by_level.get(place, math.nan) for place in places]
+    return [round(value, DECIMALS) if math.isfinite(value) else None for value in values]
 
 
 def _best_levels(summary: pd.DataFrame, run: Run) -> dict[str, int]:
@@ -156,8 +159,3 @@ def _best_levels(summary: pd.DataFrame, run: Run) -> dict[str, int]:
 
 def _named(truth: str) -> str | None:
     return None if truth == ALL_LEVELS else truth
-
-
-def _order(name: tuple[str, str]) -> int:
-    """Headlines first; all else stays as it is."""
-    return HEADLINES.index(name[1]) if name[1] in HEADLINES else len(HEADLINES)

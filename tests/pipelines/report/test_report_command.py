@@ -7,13 +7,11 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from pipelines.annotations import Truth
 from pipelines.cli import main
 from pipelines.report.runs import read_runs
-from pipelines.report.scores import read_scores
 from pipelines.report.video_data import playable, truth_data
 from pipelines.run_folder import RunFolder
 from streamer.atomic import file_name
@@ -128,42 +126,6 @@ def test_a_run_of_another_predictor_needs_no_model_and_no_signals(tmp_path: Path
         "uniform": True,
         "dyadic_grid": False,
     }
-
-
-def test_scores_are_pooled_where_they_are_shares(run: RunFolder) -> None:
-    frame = pd.DataFrame(
-        [
-            ("a", "streamer", "clip", None, "hlr_iou", 0.5, 1.0, 2.0),
-            ("x/b", "streamer", "clip", None, "hlr_iou", 0.0, 0.0, 8.0),
-            (None, "streamer", "clip", None, "t_measure", 0.3, None, None),
-            ("a", "truth", "clip", None, "events", 5.0, None, None),
-        ],
-        columns=[
-            "video_id",
-            "predictor",
-            "truth_level",
-            "level",
-            "metric",
-            "value",
-            "numerator",
-            "denominator",
-        ],
-    ).astype({"level": "Int8"})
-    frame.to_parquet(run.evaluation)
-    assert main(["report", str(run.root)]) == 0
-    library = data(run.root / "report", "library")
-    assert [row["value"] for row in library["summary"]] == [0.1]
-    assert library["metrics"] == [{"truth": "clip", "metric": "hlr_iou"}]
-
-
-def test_scores_that_cannot_be_read_are_told_of(run: RunFolder, capfd: Capture) -> None:
-    (own,) = read_runs([str(run.root)])
-    assert read_scores(own) is None
-    run.evaluation.write_bytes(b"damaged")
-    assert "cannot be read" in str(read_scores(own))
-    pd.DataFrame({"video_id": ["a"]}).to_parquet(run.evaluation)
-    assert main(["report", str(run.root)]) == 0
-    assert "lacks predictor, truth_level" in capfd.readouterr().out
 
 
 def test_two_runs_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:
