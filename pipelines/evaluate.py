@@ -28,7 +28,7 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     scores = evaluate_run(folder, truth, config.seed, console)
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
     tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
-    write_scores(scores.scores, folder)
+    write_scores(scores.scores, folder, scores.truth.path)
     for note in scores.truth.notes:
         console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
     show(scores, console)

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.annotations import Truth
 from pipelines.cli import main
+from pipelines.evaluation import scores as evaluation
 from pipelines.report.runs import read_runs
 from pipelines.report.video_data import playable, truth_data
 from pipelines.run_folder import RunFolder
@@ -102,6 +103,29 @@ def test_annotations_of_the_run_are_found_and_may_be_gone(tmp_path: Path, capfd:
     assert main(["report", str(named.root)]) == 0
     assert "no annotations are shown" in capfd.readouterr().out
     assert data(named.root / "report", "videos/a")["truth"] == []
+
+
+def test_annotations_that_were_scored_against_come_before_others(tmp_path: Path, capfd: Capture) -> None:
+    names = ("scored", "configured", "beside")
+    (tmp_path / "in").mkdir()
+    places = {name: tmp_path / f"{name}.csv" for name in names} | {"beside": tmp_path / "in" / "truth.csv"}
+    for name, place in places.items():
+        write_truth(place, f"a,clip,0,4,{name}")
+    config = {"truth": str(places["configured"]), "inputs": [str(tmp_path / "in")]}
+    run = make_run(tmp_path / "run", [entry("a")], facts={"config": config})
+
+    def shown() -> list[str]:
+        assert main(["report", str(run.root)]) == 0
+        return [name for level in data(run.root / "report", "videos/a")["truth"] for name in level["labels"]]
+
+    assert shown() == ["configured"]
+    evaluation.write_scores([], run, places["scored"])
+    assert shown() == ["scored"]
+    write_scores(run, ["a"])
+    assert shown() == ["configured"], "as before where the scores do not tell"
+    evaluation.write_scores([], run, tmp_path / "gone.csv")
+    assert shown() == [], "others than those that were scored against would mislead"
+    assert "no annotations are shown" in capfd.readouterr().out
 
 
 def test_a_damaged_hierarchy_costs_its_video_alone(run: RunFolder, capfd: Capture) -> None:

@@ -45,7 +45,7 @@ def printed(tmp_path: Path) -> tuple[RunFolder, str]:
     truth = read_truth(finished_run.write_truth(tmp_path / "truth.csv", *TWO_LEVELS))
     console = Console(width=100, force_terminal=False)
     evaluation = evaluate_run(folder, truth, 0, Console(quiet=True))
-    write_scores(evaluation.scores, folder)
+    write_scores(evaluation.scores, folder, truth.path)
     with console.capture() as capture:
         show(evaluation, console)
     return folder, capture.get()
