@@ -214,6 +214,9 @@ def test_texts_stand_out_from_what_is_behind_them(pets: Path, look: Open, scheme
         assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 3, (scheme, line)
 
 
-def test_the_page_fits_a_telephone(pets: Path, look: Open) -> None:
-    page = look(pets, viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_the_page_fits_a_telephone(pets: Path, both: Path, look: Open) -> None:
+    for report in (pets, both):
+        page = look(report, viewport={"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("#metrics summary")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
