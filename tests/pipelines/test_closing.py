@@ -8,8 +8,8 @@ import pytest
 from rich.console import Console
 
 from pipelines.closing import INTERRUPTED, conclude, video_rows
-from pipelines.library import finished_videos
 from pipelines.evaluation.scores import scored_truth
+from pipelines.library import finished_videos
 from pipelines.run_folder import RunFolder, RunState, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
