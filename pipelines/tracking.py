@@ -12,8 +12,12 @@ import time
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from pipelines.run_folder import RunFolder
 from streamer.errors import StreamerError
@@ -131,6 +135,7 @@ class Tracker:
         parent: str | None = None,
     ) -> None:
         self.uri = store_uri(folder, uri)
+        self._model_id: str | None = None
         if database is not None and not _own_database(folder).exists():
             folder.root.mkdir(parents=True, exist_ok=True)
             shutil.move(database, _own_database(folder))
@@ -197,7 +202,7 @@ class Tracker:
         from mlflow.entities import Metric
 
         now = int(time.time() * 1000)
-        batch = [Metric(key, float(value), now, step) for key, value in metrics.items()]
+        batch = [Metric(key, float(value), now, step, self._model_id) for key, value in metrics.items()]
         for start in range(0, len(batch), MAX_BATCH):
             self._client.log_batch(self.run_id, metrics=batch[start : start + MAX_BATCH])
 
@@ -217,9 +222,63 @@ class Tracker:
         """Stores a file with the run."""
         self._client.log_artifact(self.run_id, str(path), folder)
 
+    @contextmanager
+    def new_model(self, name: str, params: Mapping[str, Any], *, scratch: Path) -> Iterator[NewModel]:
+        """Records a model that this run has made. What the block writes into its folder is stored with it.
+
+        Where the store keeps artifacts on this machine, the folder is already the one where they stay.
+        Metrics that are logged later are the model's too.
+
+        Args:
+            name: of the model.
+            params: its settings.
+            scratch: an existing folder for what must be sent elsewhere.
+        """
+        from mlflow.entities import LoggedModelOutput, LoggedModelStatus
+
+        model = self._client.create_logged_model(
+            self.experiment_id,
+            name=name,
+            source_run_id=self.run_id,
+            params={key: str(value) for key, value in params.items()},
+        )
+        status = LoggedModelStatus.FAILED
+        try:
+            if (place := _local_folder(model.artifact_location)) is not None:
+                place.mkdir(parents=True)
+                yield NewModel(model.model_id, place)
+            else:
+                with TemporaryDirectory(dir=scratch, prefix=".model-") as folder:
+                    yield NewModel(model.model_id, Path(folder))
+                    self._client.log_model_artifacts(model.model_id, folder)
+            status = LoggedModelStatus.READY
+        finally:
+            self._client.finalize_logged_model(model.model_id, status)
+        self._client.log_outputs(self.run_id, [LoggedModelOutput(model.model_id, step=0)])
+        self._model_id = model.model_id
+
     def close(self, status: str = "FINISHED") -> None:
         """Ends the run: FINISHED, FAILED or KILLED."""
         self._client.set_terminated(self.run_id, status)
+
+
+@dataclass(frozen=True)
+class NewModel:
+    """A model that is being recorded.
+
+    Attributes:
+        model_id: what MLflow calls it.
+        folder: an empty folder for its files.
+    """
+
+    model_id: str
+    folder: Path
+
+
+def _local_folder(uri: str) -> Path | None:
+    """The folder of this machine that an artifact location names; None where it is elsewhere."""
+    parts = urlsplit(uri)
+    return Path(url2pathname(parts.path)) if parts.scheme == "file" else None
 
 
 def _user() -> str:
