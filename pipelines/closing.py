@@ -9,8 +9,9 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines import evaluation
 from pipelines.catalog import CatalogEntry
+from pipelines.evaluation import run as evaluation
+from pipelines.evaluation.scores import write_scores
 from pipelines.interruption import INTERRUPTED, STOPPED
 from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
 from pipelines.snippets import VideoEnd
@@ -123,7 +124,7 @@ def _score(folder: RunFolder, truth: Truth, seed: int, tracker: Tracker, console
     except TruthError as error:  # all annotated videos failed: the run itself is none the worse
         console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False)
         return
-    evaluation.write_scores(scores, folder)
+    write_scores(scores.scores, folder)
     evaluation.show(scores, console)
     evaluation.track_evaluation(scores, folder, truth, tracker)
 

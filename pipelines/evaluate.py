@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines import evaluation
 from pipelines.config import EvaluateConfig
+from pipelines.evaluation import run as evaluation
+from pipelines.evaluation.scores import write_scores
 from pipelines.run_folder import RunFolder
 from pipelines.tracking import Tracker
 from pipelines.truth import read_truth
@@ -27,7 +28,7 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     scores = evaluation.evaluate_run(folder, truth, config.seed, console)
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
     tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
-    evaluation.write_scores(scores, folder)
+    write_scores(scores.scores, folder)
     evaluation.show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
     rows = [row for row in folder.read_videos() if row["video_id"] in truth.videos]

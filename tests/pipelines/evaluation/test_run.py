@@ -9,12 +9,13 @@ from mlflow.tracking import MlflowClient
 from mlflow.utils.validation import _validate_metric
 from rich.console import Console
 
-from pipelines import evaluation
 from pipelines.config import EvaluateConfig
 from pipelines.evaluate import evaluate
-from pipelines.evaluation import SCORES_SCHEMA, metric_values
+from pipelines.evaluation import run as evaluation
+from pipelines.evaluation.run import metric_values
+from pipelines.evaluation.scores import SCORES_SCHEMA, write_scores
+from pipelines.evaluation.scoring import PREDICTORS, score_video, summarise
 from pipelines.run_folder import RunFolderError
-from pipelines.scoring import PREDICTORS, score_video, summarise
 from pipelines.tracking import TrackingError
 from pipelines.truth import clip_to_duration, read_truth
 from streamer.errors import HierarchyError, TruthError
@@ -47,7 +48,7 @@ def test_scores_lie_in_a_table_that_other_tools_read(tmp_path):
     folder = make_run(tmp_path / "run")
     scores = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
     assert not folder.evaluation.exists()
-    evaluation.write_scores(scores, folder)
+    write_scores(scores.scores, folder)
     assert pq.read_schema(folder.evaluation) == SCORES_SCHEMA
     table = pd.read_parquet(folder.evaluation)
     assert len(table) == len(scores.scores)

@@ -6,7 +6,8 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from pipelines.scoring import PREDICTORS, Score, render_table, score_video, summarise
+from pipelines.evaluation.scores import Score
+from pipelines.evaluation.scoring import PREDICTORS, render_table, score_video, summarise
 from streamer.metrics import random_nested
 
 FINE = [(0.0, 5.0), (5.0, 10.0), (10.0, 25.0), (25.0, 40.0)]

@@ -7,7 +7,7 @@ undefined value is nan; means leave it out and the summary counts it.
 import hashlib
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 
 import numpy as np
 import pandas as pd
@@ -16,6 +16,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from pipelines.evaluation.scores import TRUTH, Score, scores_frame
 from pipelines.truth import clip_to_duration
 from streamer.metrics import (
     LabelledSegment,
@@ -37,9 +38,6 @@ FIXED_PERIOD = 2.0
 """Seconds; the best of 1, 2, 3 and 5 s on EPIC-KITCHENS-100, so the strongest floor of its kind."""
 
 RANDOM_DRAWS = 5
-TRUTH = "truth"
-"""Predictor of the rows that count the annotated events themselves."""
-
 RANKING = "boundary_f1@0.5s"
 """The metric whose mean over videos chooses a predictor's best level."""
 
@@ -48,28 +46,6 @@ BEST_LEVEL = "best_level_"
 
 TABLE_WIDTH = 96
 SUMMARY_COLUMNS = ("truth_level", "predictor", "level", "metric", "mean", "videos", "undefined")
-
-
-@dataclass(frozen=True)
-class Score:
-    """One value.
-
-    Attributes:
-        video_id: the video.
-        predictor: one of `PREDICTORS`, or "truth" for counts of the annotation.
-        truth_level: name of the level of annotation that was scored against.
-        level: level of the predictor, 0 the finest; None for its whole hierarchy.
-        metric: hlr_iou, hlr_mof, events, events_clipped (annotations cut at the end of the video), or
-            boundary_{precision,recall,f1}@{0.5s,3s}.
-        value: the value; nan where undefined.
-    """
-
-    video_id: str
-    predictor: str
-    truth_level: str
-    level: int | None
-    metric: str
-    value: float
 
 
 Measures = dict[tuple[int | None, str], float]
@@ -171,8 +147,7 @@ def summarise(scores: Iterable[Score]) -> pd.DataFrame:
         the videos where the value is defined; nan if there are none), videos (how many those are) and
         undefined (in how many videos it is not), in order of first appearance.
     """
-    table = pd.DataFrame([asdict(score) for score in scores], columns=list(Score.__dataclass_fields__))
-    table["level"] = table["level"].astype("Int64")
+    table = scores_frame(scores)
     groups = table.groupby(["truth_level", "predictor", "level", "metric"], sort=False, dropna=False)["value"]
     summary = groups.agg(mean="mean", videos="count", rows="size").reset_index()
     summary["undefined"] = summary.pop("rows") - summary["videos"]

@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from rich.console import Console
 from rich.progress import track
 
 from pipelines import figures
+from pipelines.evaluation.scores import Score
+from pipelines.evaluation.scoring import PREDICTORS, render_table, score_video, summarise
 from pipelines.run_folder import RunFolder
-from pipelines.scoring import PREDICTORS, Score, render_table, score_video, summarise
 from pipelines.store import read_signals
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
-from streamer.atomic import atomic_write, file_name
+from streamer.atomic import file_name
 from streamer.errors import TruthError
 from streamer.hierarchy import Hierarchy
 
@@ -28,16 +27,6 @@ FALLBACK_FPS = 30.0  # grid of the MoF where a recording has no frame rate
 FIGURED_VIDEOS = 6
 NAMED_AT_MOST = 5
 LONGEST_NAME = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
-SCORES_SCHEMA = pa.schema(
-    [
-        ("video_id", pa.string()),
-        ("predictor", pa.string()),
-        ("truth_level", pa.string()),
-        ("level", pa.int8()),
-        ("metric", pa.string()),
-        ("value", pa.float64()),
-    ]
-)
 
 
 @dataclass(frozen=True)
@@ -86,13 +75,6 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
             seed=seed,
         )
     return Evaluation(scores, summarise(scores), scored, missing)
-
-
-def write_scores(evaluation: Evaluation, folder: RunFolder) -> None:
-    """Writes `evaluation.parquet`."""
-    table = pa.Table.from_pylist([asdict(score) for score in evaluation.scores], schema=SCORES_SCHEMA)
-    with atomic_write(folder.evaluation) as temporary:
-        pq.write_table(table, temporary)
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
