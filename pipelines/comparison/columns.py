@@ -1,0 +1,199 @@
+"""The columns of a comparison, runs and floors, and their values on the videos that all runs share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from pipelines.comparison.runs import ComparedRun, ComparisonError
+from pipelines.evaluation.predictors import FLOORS
+from pipelines.evaluation.scores import TRUTH
+from pipelines.evaluation.summary import BEST_LEVEL, summarise
+from pipelines.wording import counted
+
+FLOOR = "floor "
+"""Before the name of a floor in the label of its column; a run's folder may have the same name."""
+
+ANNOTATED_EVENTS = "events"
+
+
+class Measured(NamedTuple):
+    """What one column has of one metric, over the videos that all runs share.
+
+    Attributes:
+        values_V: one value per video, nan where undefined.
+        numerators_V: what it is a share of the denominator of; nan for a value that is no share.
+        denominators_V: see `numerators_V`.
+    """
+
+    values_V: np.ndarray
+    numerators_V: np.ndarray
+    denominators_V: np.ndarray
+
+
+@dataclass(frozen=True)
+class Column:
+    """A predictor whose scores stand in a column of their own.
+
+    Attributes:
+        label: heading of the column, different for each.
+        run: the run; None for a floor.
+        predictor: name of the predictor.
+        scores: its rows of `read_scores`, of the shared videos, and of all videos together where the run has
+            no others.
+    """
+
+    label: str
+    run: ComparedRun | None
+    predictor: str
+    scores: pd.DataFrame
+
+    def best_levels(self) -> dict[str, int]:
+        """For each level of annotation the level that `evaluate` would choose, on the shared videos alone."""
+        if self.scores.empty:
+            return {}
+        summary = summarise(self.scores)
+        chosen = summary.loc[summary["metric"].str.startswith(BEST_LEVEL)]
+        return {str(name): int(rows["level"].iloc[0]) for name, rows in chosen.groupby("truth_level")}
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What the runs have in common.
+
+    Attributes:
+        truth_levels: levels of annotation that all runs were scored against, each with the ids of the videos
+            that count.
+        columns: the runs, the reference first, then the floors.
+        remarks: what does not count and why, a line each.
+    """
+
+    truth_levels: dict[str, list[str]]
+    columns: list[Column]
+    remarks: list[str]
+
+
+def shared_scores(runs: Sequence[ComparedRun]) -> Shared:
+    """Finds the videos that all runs have scores of, against the same annotation.
+
+    Args:
+        runs: the reference first.
+
+    Raises:
+        ComparisonError: there is no such video.
+    """
+    remarks: list[str] = []
+    levels = {
+        name: _videos_of_level(name, runs, remarks)
+        for name in _truth_levels(runs[0])
+        if all(name in _truth_levels(run) for run in runs)
+    }
+    levels = {name: videos for name, videos in levels.items() if videos}
+    if not levels:
+        raise ComparisonError(_nothing_shared(runs, remarks))
+    counted_ids = {video_id for videos in levels.values() for video_id in videos}
+    for run in runs:
+        _remark_rest(run, counted_ids, levels, remarks)
+    columns = [Column(run.label, run, run.predictor, _rows(run, run.predictor, levels)) for run in runs]
+    for floor in FLOORS:
+        source = next((run for run in runs if run.predictor != floor), None)
+        if source is not None:
+            columns.append(Column(FLOOR + floor, None, floor, _rows(source, floor, levels)))
+    return Shared(levels, columns, remarks)
+
+
+def measured(column: Column, truth_level: str, video_ids: Sequence[str]) -> dict[tuple[str, int | None], Measured]:
+    """Values of a column by metric and level (None for the whole hierarchy), in the order of `video_ids`."""
+    rows = column.scores
+    rows = rows.loc[(rows["truth_level"] == truth_level) & rows["video_id"].notna()]
+    found: dict[tuple[str, int | None], Measured] = {}
+    for (metric, level), group in rows.groupby(["metric", "level"], sort=False, dropna=False):
+        of_videos = group.set_index("video_id").reindex(list(video_ids))
+        parts = (of_videos[name].to_numpy(np.float64) for name in ("value", "numerator", "denominator"))
+        found[str(metric), None if pd.isna(level) else int(level)] = Measured(*parts)
+    return found
+
+
+def _truth_levels(run: ComparedRun) -> list[str]:
+    """Levels of annotation that a run was scored against, in order."""
+    own = run.scores.loc[run.scores["predictor"] == run.predictor, "truth_level"]
+    return list(dict.fromkeys(own))
+
+
+def _rows(run: ComparedRun, predictor: str, levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """Scores of one predictor that count."""
+    own = run.scores.loc[run.scores["predictor"] == predictor]
+    parts = []
+    for name, videos in levels.items():
+        of_level = own.loc[own["truth_level"] == name]
+        parts.append(of_level.loc[of_level["video_id"].isin(videos)])
+        if set(of_level["video_id"].dropna()) <= set(videos):
+            parts.append(of_level.loc[of_level["video_id"].isna()])
+    return pd.concat(parts, ignore_index=True)
+
+
+def _videos_of_level(name: str, runs: Sequence[ComparedRun], remarks: list[str]) -> list[str]:
+    """Videos that all runs were scored on against the same events of one level of annotation."""
+    shared: set[str] | None = None
+    for run in runs:
+        own = run.scores.loc[
+            (run.scores["predictor"] == run.predictor) & (run.scores["truth_level"] == name), "video_id"
+        ]
+        shared = set(own.dropna()) if shared is None else shared & set(own.dropna())
+    assert shared is not None, "there are runs"
+    counts = [_annotated_events(run, name) for run in runs]
+    differing = sorted(
+        video_id
+        for video_id in shared
+        if any(count.get(video_id) != counts[0].get(video_id) for count in counts[1:])
+    )
+    if differing:
+        remarks.append(
+            f"{counted(len(differing), 'video')} left out of {name!r}, whose annotations were not the same for all "
+            f"runs (--truth scores all against one): {named(differing)}"
+        )
+    return sorted(shared - set(differing))
+
+
+def _annotated_events(run: ComparedRun, name: str) -> dict[str, float]:
+    rows = run.scores
+    rows = rows.loc[
+        (rows["predictor"] == TRUTH) & (rows["truth_level"] == name) & (rows["metric"] == ANNOTATED_EVENTS)
+    ]
+    return dict(zip(rows["video_id"], rows["value"], strict=True))
+
+
+def _remark_rest(
+    run: ComparedRun, counted_ids: set[str], levels: Mapping[str, Sequence[str]], remarks: list[str]
+) -> None:
+    rest = sorted(run.scored - counted_ids)
+    if rest:
+        remarks.append(
+            f"{run.label}: {counted(len(rest), 'scored video')} left out, which not all runs have: {named(rest)}"
+        )
+    others = [name for name in _truth_levels(run) if name not in levels]
+    if others:
+        remarks.append(f"{run.label}: annotated levels that not all runs have: {named(others)}")
+
+
+def _nothing_shared(runs: Sequence[ComparedRun], remarks: Sequence[str]) -> str:
+    if remarks:
+        return f"no video counts: {'; '.join(remarks)}"
+    scored = "; ".join(f"{run.label} of {counted(len(run.scored), 'video')}" for run in runs)
+    return (
+        "no video and annotated level has scores in all runs: there are scores in "
+        f"{scored}: compare runs over the same videos, or give --truth FILE to score all of them now"
+    )
+
+
+NAMED_AT_MOST = 5
+
+
+def named(names: Sequence[str]) -> str:
+    """The first few names, and how many more there are."""
+    more = len(names) - NAMED_AT_MOST
+    return ", ".join(names[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
