@@ -2,31 +2,29 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.progress import track
 
-from pipelines import figures
-from pipelines.evaluation.scores import Score
-from pipelines.evaluation.scoring import PREDICTORS, render_table, score_video, summarise
+from pipelines.evaluation.predictors import own_predictor
+from pipelines.evaluation.scores import Score, scores_frame
+from pipelines.evaluation.scoring import Protocol
+from pipelines.evaluation.summary import summarise
+from pipelines.evaluation.tables import render_tables
+from pipelines.evaluation.tracked import metric_values
+from pipelines.evaluation.workers import VideoJob, score_jobs
+from pipelines.run_figures import FIGURED_VIDEOS, draw_figures
 from pipelines.run_folder import RunFolder
-from pipelines.store import read_signals
 from pipelines.tracking import Tracker
 from pipelines.truth import Truth
-from streamer.atomic import file_name
+from pipelines.wording import counted
 from streamer.errors import TruthError
-from streamer.hierarchy import Hierarchy
 
 FALLBACK_FPS = 30.0  # grid of the MoF where a recording has no frame rate
-FIGURED_VIDEOS = 6
 NAMED_AT_MOST = 5
-LONGEST_NAME = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
 
 
 @dataclass(frozen=True)
@@ -34,130 +32,108 @@ class Evaluation:
     """Scores of a run.
 
     Attributes:
+        predictor: what the run's own predictor is called.
         scores: one per video, predictor, level and metric.
         summary: their means over videos.
         scored: ids of the videos that were scored.
-        missing: ids of annotated videos that have no hierarchy.
+        missing: ids of annotated videos of the run that have no hierarchy.
+        unknown: ids of annotated videos that are not in the run.
+        unannotated: ids of videos that have a hierarchy but no annotation.
     """
 
+    predictor: str
     scores: list[Score]
     summary: pd.DataFrame
     scored: list[str]
     missing: list[str]
+    unknown: list[str]
+    unannotated: list[str]
 
 
 def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -> Evaluation:
     """Scores every annotated video of a run that has a hierarchy; writes nothing.
 
     Raises:
-        TruthError: the annotations name unknown videos, or none that was segmented.
+        TruthError: the annotations are of no video of the run, or of none that was segmented.
+        RunFolderError: the folder is not that of a run.
         HierarchyError: a hierarchy is damaged.
     """
+    predictor = own_predictor(folder, folder.read_run())
     rows = {row["video_id"]: row for row in folder.read_videos()}
-    truth.check_videos(list(rows))
-    scored = [video_id for video_id in truth.videos if rows[video_id]["status"] == "done"]
-    missing = [video_id for video_id in truth.videos if rows[video_id]["status"] != "done"]
+    done = [video_id for video_id, row in rows.items() if row["status"] == "done"]
+    scored = [video_id for video_id in truth.videos if video_id in set(done)]
     if not scored:
-        raise TruthError(
-            f"{truth.path}: none of its {len(truth.videos)} videos has a hierarchy in {folder.root}"
-        )
-    scores: list[Score] = []
-    for video_id in track(
-        scored, "scoring", console=console, transient=True, disable=not console.is_terminal
-    ):
-        hierarchy = Hierarchy.from_parquet(folder.hierarchy_of(video_id))
-        scores += score_video(
-            video_id,
-            [hierarchy.segments(level) for level in range(hierarchy.num_levels)],
-            truth.videos[video_id],
-            duration=hierarchy.duration_s,
-            fps=rows[video_id]["fps"] or FALLBACK_FPS,
-            seed=seed,
-        )
-    return Evaluation(scores, summarise(scores), scored, missing)
+        _refuse(folder, truth, rows)
+    protocol = Protocol(
+        predictor, seed, _labelled_levels(truth, scored), getattr(truth, "background", frozenset())
+    )
+    jobs = [_job(folder, rows[video_id], truth) for video_id in scored]
+    scores = score_jobs(jobs, protocol, console)
+    return Evaluation(
+        predictor=predictor,
+        scores=scores,
+        summary=summarise(scores_frame(scores)),
+        scored=scored,
+        missing=[video_id for video_id in truth.videos if video_id in rows and video_id not in set(scored)],
+        unknown=[video_id for video_id in truth.videos if video_id not in rows],
+        unannotated=[video_id for video_id in done if video_id not in truth.videos],
+    )
+
+
+def _refuse(folder: RunFolder, truth: Truth, known: Mapping[str, Any]) -> None:
+    annotated = [video_id for video_id in truth.videos if video_id in known]
+    if not annotated:
+        truth.check_videos(list(known))
+    raise TruthError(
+        f"{truth.path}: none of its {counted(len(annotated), 'video')} that this run knows has a hierarchy in "
+        f"{folder.root}: segment them, or give other annotations"
+    )
+
+
+def _labelled_levels(truth: Truth, video_ids: Sequence[str]) -> frozenset[str]:
+    """Levels of annotation that tell events apart by label in at least one of the videos."""
+    unlabelled = {"", *getattr(truth, "background", frozenset())}
+    return frozenset(
+        name
+        for video_id in video_ids
+        for name, events in truth.videos[video_id].items()
+        if any(label not in unlabelled for _, _, label in events)
+    )
+
+
+def _job(folder: RunFolder, row: Mapping[str, Any], truth: Truth) -> VideoJob:
+    video_id = row["video_id"]
+    return VideoJob(
+        video_id=video_id,
+        hierarchy=folder.hierarchy_of(video_id),
+        truth_levels=truth.videos[video_id],
+        duration_s=row["duration_s"] or 0.0,
+        fps=row["fps"] or FALLBACK_FPS,
+    )
 
 
 def show(evaluation: Evaluation, console: Console) -> None:
-    """Prints the scores beside the floors."""
-    console.print(render_table(evaluation.summary))
-    if evaluation.missing:
-        named = ", ".join(evaluation.missing[:NAMED_AT_MOST])
-        more = len(evaluation.missing) - NAMED_AT_MOST
-        console.print(
-            f"{len(evaluation.missing)} annotated videos have no hierarchy and no score: {named}"
-            + (f" and {more} more" if more > 0 else ""),
-            soft_wrap=True,
-            highlight=False,
-            markup=False,
-        )
+    """Prints the scores beside the floors, and which videos have none."""
+    console.print(render_tables(evaluation.summary, evaluation.predictor))
+    unscored = (
+        (evaluation.missing, "annotated video", "without a hierarchy, and so without scores"),
+        (evaluation.unknown, "annotated video", "not in the run"),
+        (evaluation.unannotated, "video", "without annotation, and so without scores"),
+    )
+    for video_ids, noun, why in unscored:
+        if video_ids:
+            line = f"{counted(len(video_ids), noun)} {why}: {_named(video_ids)}"
+            console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _named(video_ids: Sequence[str]) -> str:
+    more = len(video_ids) - NAMED_AT_MOST
+    return ", ".join(video_ids[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
 def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tracker: Tracker) -> None:
     """Records scores, the table and the figures with a run of MLflow."""
-    tracker.log_metrics(metric_values(evaluation.summary))
+    tracker.log_metrics(metric_values(evaluation.summary, evaluation.predictor))
     tracker.log_artifact(folder.evaluation)
     for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], truth):
         tracker.log_artifact(path, "figures")
-
-
-def metric_values(summary: pd.DataFrame) -> dict[str, float]:
-    """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`.
-
-    Of the floors only what is of their whole hierarchy or of their best level: `evaluation.parquet` has the
-    rest, and a page of MLflow with hundreds of charts helps nobody.
-    """
-    names = _unique_names(dict.fromkeys(summary["truth_level"]))
-    values: dict[str, float] = {}
-    for row in summary.to_dict("records"):
-        of_a_level = not pd.isna(row["level"]) and not row["metric"].startswith("best_level")
-        if pd.isna(row["mean"]) or (of_a_level and row["predictor"] != PREDICTORS[0]):
-            continue
-        parts = [names[row["truth_level"]], row["predictor"], row["metric"].replace("@", "_at_")]
-        if of_a_level:
-            parts.append(f"level{int(row['level'])}")
-        values["/".join(parts)] = float(row["mean"])
-    return values
-
-
-def _unique_names(levels: Iterable[str]) -> dict[str, str]:
-    """Names for levels of annotation, different for different levels, that may stand in a metric's name."""
-    names: dict[str, str] = {}
-    for level in levels:
-        # MLflow takes names for paths, in which leading dots have a meaning.
-        plain = re.sub(r"^\.+", "_", re.sub(r"[^\w\-. ]", "_", level[:LONGEST_NAME]))
-        name, number = plain, 1
-        while name in names.values():
-            number += 1
-            name = f"{plain}-{number}"
-        names[level] = name
-    return names
-
-
-def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | None) -> list[Path]:
-    """Draws timeline and signals of some videos into the run's folder.
-
-    Returns:
-        The files.
-    """
-    signal_name = _signal_name(folder.read_run().get("config", {}).get("model", {}))
-    folder.figures.mkdir(exist_ok=True)
-    paths = []
-    for video_id in video_ids:
-        hierarchy = Hierarchy.from_parquet(folder.hierarchy_of(video_id))
-        lanes: Mapping[str, Any] = truth.videos.get(video_id, {}) if truth is not None else {}
-        name = file_name(video_id)
-        paths.append(folder.figures / f"{name}.timeline.png")
-        figures.save(figures.timeline_figure(hierarchy, lanes), paths[-1])
-        signals = read_signals(folder, video_id)
-        if signals is not None:
-            paths.append(folder.figures / f"{name}.signal.png")
-            figure = figures.signal_figure(hierarchy, signals, lanes, signal_name=signal_name)
-            figures.save(figure, paths[-1])
-    return paths
-
-
-def _signal_name(model: Mapping[str, Any]) -> str:
-    """What the signals of a run are, for the axes of its figures."""
-    if model.get("force_base_distance"):
-        return "signal"  # an error at level 0, a similarity above
-    return "similarity" if model.get("distance", "similarity") == "similarity" else "error"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -65,7 +66,7 @@ class Score:
 
 def scores_frame(scores: Iterable[Score]) -> pd.DataFrame:
     """Scores as a table with the columns of `SCORES_SCHEMA`; `level` is Int64, null for a whole hierarchy."""
-    return _typed(pd.DataFrame([asdict(score) for score in scores], columns=list(COLUMNS)))
+    return _typed(pd.DataFrame(_columns(scores)))
 
 
 def write_scores(scores: Iterable[Score], folder: RunFolder) -> None:
@@ -73,12 +74,11 @@ def write_scores(scores: Iterable[Score], folder: RunFolder) -> None:
 
     Values that are undefined are stored as NaN; numerators and denominators that do not exist as null.
     """
-    rows = [asdict(score) for score in scores]
-    for row in rows:
-        if math.isnan(row["denominator"]):
-            row["numerator"] = row["denominator"] = None
+    columns = _columns(scores)
+    for name in ("numerator", "denominator"):
+        columns[name] = [None if math.isnan(number) else number for number in columns[name]]
     with atomic_write(folder.evaluation) as temporary:
-        pq.write_table(pa.Table.from_pylist(rows, schema=SCORES_SCHEMA), temporary, compression="zstd")
+        pq.write_table(pa.Table.from_pydict(columns, SCORES_SCHEMA), temporary, compression="zstd")
 
 
 def read_scores(folder: RunFolder) -> pd.DataFrame:
@@ -111,6 +111,11 @@ def read_scores(folder: RunFolder) -> pd.DataFrame:
     return _typed(table.to_pandas())
 
 
+def _columns(scores: Iterable[Score]) -> dict[str, list[Any]]:
+    # Not dataclasses.asdict, which copies every value of what may be a million rows.
+    rows = list(scores)
+    return {name: [getattr(row, name) for row in rows] for name in COLUMNS}
+
+
 def _typed(frame: pd.DataFrame) -> pd.DataFrame:
-    frame["level"] = frame["level"].astype("Int64")
-    return frame
+    return frame.astype({"level": "Int64", "value": float, "numerator": float, "denominator": float})

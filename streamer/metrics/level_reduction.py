@@ -32,13 +32,8 @@ from itertools import pairwise
 
 import numpy as np
 
-from streamer.errors import HierarchyError, StreamerError, TruthError
-
-Segment = tuple[float, float]
-"""Start and end of an event in seconds, half-open."""
-
-LabelledSegment = tuple[float, float, str]
-"""Start and end in seconds, half-open, and the label of an annotated event."""
+from streamer.errors import HierarchyError
+from streamer.metrics.segments import LabelledSegment, Segment, check_positive, check_truth
 
 
 @dataclass(frozen=True)
@@ -104,10 +99,8 @@ def hierarchical_level_reduction(
         TruthError: an annotation has impossible times.
         StreamerError: duration or fps is not a positive number.
     """
-    for name, value in (("duration", duration), ("fps", fps)):
-        if not (math.isfinite(value) and value > 0):
-            raise StreamerError(f"{name} is {value}: level reduction needs a positive number")
-    _check_truth(truth)
+    check_positive("level reduction", duration=duration, fps=fps)
+    check_truth(truth)
     annotated = np.array([event[:2] for event in (_merged(truth) if merge else truth)]).reshape(-1, 2)
     linked = _link([_level_array(index, level) for index, level in enumerate(levels) if len(level)])
     top = len(linked) - 1
@@ -119,15 +112,6 @@ def hierarchical_level_reduction(
         mof=_mean_over_frames(selected, annotated, duration, fps),
         selected=selected,
     )
-
-
-def _check_truth(truth: Sequence[LabelledSegment]) -> None:
-    for start, end, label in truth:
-        if not (0 <= start <= end < math.inf):
-            raise TruthError(
-                f"annotation {label!r} from {start} to {end} s: "
-                "times must be finite, not negative and in order"
-            )
 
 
 def _merged(truth: Sequence[LabelledSegment]) -> list[LabelledSegment]:

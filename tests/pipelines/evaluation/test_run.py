@@ -1,23 +1,19 @@
 """Scores of a whole run: what is scored, what is refused, what is written and recorded."""
 
-import math
-
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from mlflow.tracking import MlflowClient
-from mlflow.utils.validation import _validate_metric
 from rich.console import Console
 
 from pipelines.config import EvaluateConfig
 from pipelines.evaluate import evaluate
-from pipelines.evaluation import run as evaluation
-from pipelines.evaluation.run import metric_values
-from pipelines.evaluation.scores import SCORES_SCHEMA, write_scores
-from pipelines.evaluation.scoring import PREDICTORS, score_video, summarise
+from pipelines.evaluation.predictors import FLOORS
+from pipelines.evaluation.run import evaluate_run, show
+from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, write_scores
 from pipelines.run_folder import RunFolderError
 from pipelines.tracking import TrackingError
-from pipelines.truth import clip_to_duration, read_truth
+from pipelines.truth import read_truth
 from streamer.errors import HierarchyError, TruthError
 from tests.pipelines.finished_run import THREE_LEVELS, files_below, make_run, write_truth
 
@@ -30,7 +26,7 @@ def quiet() -> Console:
 
 
 def scored(folder, truth):
-    return evaluation.evaluate_run(folder, read_truth(truth), 0, quiet())
+    return evaluate_run(folder, read_truth(truth), 0, quiet())
 
 
 def test_hierarchy_that_holds_the_truth_scores_one(tmp_path):
@@ -41,7 +37,7 @@ def test_hierarchy_that_holds_the_truth_scores_one(tmp_path):
     assert values["streamer", 1, "boundary_f1@0.5s"] == 1
     assert values["streamer", None, "hlr_iou"] == 1
     assert values["streamer", 0, "events"] == len(THREE_LEVELS[0])
-    assert {s.predictor for s in scores.scores} == {*PREDICTORS, "truth"}
+    assert {s.predictor for s in scores.scores} == {"streamer", *FLOORS, "truth"}
 
 
 def test_scores_lie_in_a_table_that_other_tools_read(tmp_path):
@@ -50,28 +46,72 @@ def test_scores_lie_in_a_table_that_other_tools_read(tmp_path):
     assert not folder.evaluation.exists()
     write_scores(scores.scores, folder)
     assert pq.read_schema(folder.evaluation) == SCORES_SCHEMA
-    table = pd.read_parquet(folder.evaluation)
+    table = read_scores(folder)
     assert len(table) == len(scores.scores)
     assert table.query("predictor == 'streamer' and metric == 'hlr_iou'")["value"].tolist() == [1.0]
 
 
-def test_annotated_videos_without_hierarchy_are_told(tmp_path):
-    folder = make_run(tmp_path / "run", ["a"], [f"[/x]{index}" for index in range(7)])
-    rows = [f"[/x]{index},scene,0,5,s" for index in range(7)]
-    scores = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE, *rows))
-    assert (scores.scored, len(scores.missing)) == (["a"], 7)
+def shown(evaluation) -> str:
     console = Console(width=100)
     with console.capture() as capture:
-        evaluation.show(scores, console)
-    assert "7 annotated videos have no hierarchy and no score: [/x]0, " in capture.get()
-    assert "[/x]4 and 2 more" in capture.get()
+        show(evaluation, console)
+    return capture.get()
+
+
+def test_videos_without_score_are_told_by_kind(tmp_path):
+    failed = [f"[/x]{index}" for index in range(7)]
+    folder = make_run(tmp_path / "run", ["a", "[b]"], failed)
+    rows = [f"{name},scene,0,5,s" for name in [*failed, "elsewhere"]]
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE, *rows))
+    assert (evaluation.scored, evaluation.missing) == (["a"], failed)
+    assert (evaluation.unknown, evaluation.unannotated) == (["elsewhere"], ["[b]"])
+    text = shown(evaluation)
+    assert "7 annotated videos without a hierarchy, and so without scores: [/x]0, " in text
+    assert "[/x]4 and 2 more" in text
+    assert "1 annotated video not in the run: elsewhere\n" in text
+    assert "1 video without annotation, and so without scores: [b]\n" in text
+
+
+def test_nothing_is_told_where_every_video_has_a_score(tmp_path):
+    folder = make_run(tmp_path / "run", ["a"])
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
+    assert (evaluation.missing, evaluation.unknown, evaluation.unannotated) == ([], [], [])
+    assert "without" not in shown(evaluation)
+
+
+def test_baseline_is_scored_under_its_own_name(tmp_path):
+    folder = make_run(tmp_path / "run", ["a"])
+    folder.write_run("finished", {"command": "baseline", "predictor": "clustering"})
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
+    assert evaluation.predictor == "clustering"
+    assert {s.predictor for s in evaluation.scores} == {"clustering", *FLOORS, "truth"}
+    assert "clustering" in shown(evaluation)
+
+
+def test_a_run_that_is_a_floor_takes_its_place(tmp_path):
+    """Its folder may hold another period than that of the floor; there is one predictor of that name."""
+    folder = make_run(tmp_path / "run", ["a"])
+    folder.write_run("finished", {"command": "baseline", "predictor": "fixed_period"})
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
+    counts = [
+        (s.level, s.value) for s in evaluation.scores if (s.predictor, s.metric) == ("fixed_period", "events")
+    ]
+    assert counts == [(level, len(starts)) for level, starts in enumerate(THREE_LEVELS)]
+
+
+@pytest.mark.parametrize("name", ["truth", "shuffled", "", 7, None, "a/b", "[red]x"])
+def test_predictor_that_scores_cannot_be_stored_under_is_refused(tmp_path, name):
+    folder = make_run(tmp_path / "run", ["a"])
+    folder.write_run("finished", {"predictor": name})
+    with pytest.raises(RunFolderError, match=r"run\.json: predictor is .*: give"):
+        scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
 
 
 @pytest.mark.parametrize(
     ("rows", "message"),
     [
-        (["a,scene,0,5,s", "aa,scene,0,5,s", "zz,scene,0,5,s"], "2 of 3 video_ids are unknown: 'aa'"),
-        (["bad,scene,0,5,s"], "none of its 1 videos has a hierarchy"),
+        (["aa,scene,0,5,s", "zz,scene,0,5,s"], "2 of 2 video_ids are unknown: 'aa'"),
+        (["bad,scene,0,5,s", "zz,scene,0,5,s"], "none of its 1 video that this run knows has a hierarchy"),
     ],
 )
 def test_refused_truth_leaves_the_run_as_it_was(tmp_path, rows, message):
@@ -136,82 +176,3 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
         "evaluation.parquet",
         "figures",
     }
-
-
-HOSTILE_LEVELS = [
-    "..",
-    ".",
-    "a/b",
-    "a_b",
-    "a\\b",
-    "/x",
-    "x/",
-    "../up",
-    "l" * 400,
-    "l" * 399,
-    "été: 5 %",
-    " ",
-    "@#",
-]
-
-
-def test_names_of_metrics_are_what_mlflow_takes_whatever_the_levels_are_called():
-    levels = [(0.0, 10.0), (10.0, 20.0)]
-    truth = {name: [(0.0, 10.0, ""), (10.0, 20.0, "")] for name in HOSTILE_LEVELS}
-    summary = summarise(score_video("v", [levels], truth, duration=20.0, fps=25, seed=0))
-    values = metric_values(summary)
-    for name, value in values.items():
-        _validate_metric(name, value, 0, 0)
-    plain = metric_values(summary.loc[summary["truth_level"] == "a_b", :])
-    assert len(values) == len(plain) * len(HOSTILE_LEVELS), "no level may take another's name"
-    assert "a_b/streamer/hlr_iou" in plain
-
-
-def test_undefined_means_are_left_out():
-    truth = {"scene": [(50.0, 60.0, "past the end")]}
-    summary = summarise(score_video("v", [[(0.0, 20.0)]], truth, duration=20.0, fps=25, seed=0))
-    values = metric_values(summary)
-    assert values["scene/truth/events"] == 0
-    assert not any(math.isnan(value) for value in values.values())
-    assert "scene/streamer/hlr_iou" not in values
-
-
-@pytest.mark.parametrize(
-    ("end", "duration", "clipped"),
-    [(61.4, 61.39999999, 0), (61.4, 61.3996, 0), (61.4, 61.39, 1), (61.39, 61.4, 0)],
-)
-def test_rounding_alone_cuts_no_event(end, duration, clipped):
-    inside, count = clip_to_duration([(50.0, end, "last")], duration)
-    assert inside == [(50.0, min(end, duration), "last")]
-    assert count == clipped
-    scores = score_video(
-        "v", [[(0.0, duration)]], {"scene": [(50.0, end, "last")]}, duration=duration, fps=25, seed=0
-    )
-    assert [s.value for s in scores if s.metric == "events_clipped"] == [clipped]
-
-
-def test_event_left_out_counts_however_short():
-    assert clip_to_duration([(10.0, 10.0005, "sliver")], 10.0) == ([], 1)
-
-
-@pytest.mark.parametrize(
-    ("model", "expected"),
-    [
-        ({"distance": "similarity"}, "similarity"),
-        ({"distance": "distance"}, "error"),
-        ({"distance": "similarity", "force_base_distance": True}, "signal"),
-    ],
-)
-def test_figures_call_the_signal_what_it_is(tmp_path, monkeypatch, model, expected):
-    folder = make_run(tmp_path)
-    folder.write_run("finished", {"config": {"model": model}})
-    names = []
-    draw = evaluation.figures.signal_figure
-
-    def noted(*arguments, signal_name):
-        names.append(signal_name)
-        return draw(*arguments, signal_name=signal_name)
-
-    monkeypatch.setattr(evaluation.figures, "signal_figure", noted)
-    evaluation.draw_figures(folder, ["a"], None)
-    assert names == [expected]
