@@ -19,6 +19,7 @@ from jsonargparse import ArgumentParser
 from rich.console import Console
 
 from pipelines.bench import BenchConfig
+from pipelines.comparison.config import CompareConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
 from streamer.config import nearest, require
@@ -43,6 +44,7 @@ COMMANDS = {
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "compare": Command(CompareConfig, "pipelines.comparison.command:compare"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }

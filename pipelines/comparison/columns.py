@@ -25,14 +25,14 @@ class Measured(NamedTuple):
     """What one column has of one metric, over the videos that all runs share.
 
     Attributes:
-        values_V: one value per video, nan where undefined.
-        numerators_V: what it is a share of the denominator of; nan for a value that is no share.
-        denominators_V: see `numerators_V`.
+        values: one value per video, nan where undefined.
+        numerators: what it is a share of the denominator of; nan for a value that is no share.
+        denominators: see `numerators`.
     """
 
-    values_V: np.ndarray
-    numerators_V: np.ndarray
-    denominators_V: np.ndarray
+    values: np.ndarray
+    numerators: np.ndarray
+    denominators: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -106,11 +106,15 @@ def shared_scores(runs: Sequence[ComparedRun]) -> Shared:
     return Shared(levels, columns, remarks)
 
 
-def measured(column: Column, truth_level: str, video_ids: Sequence[str]) -> dict[tuple[str, int | None], Measured]:
-    """Values of a column by metric and level (None for the whole hierarchy), in the order of `video_ids`."""
+Values = dict[tuple[str, int | None], Measured]
+"""By metric and level; None for the whole hierarchy."""
+
+
+def measured(column: Column, truth_level: str, video_ids: Sequence[str]) -> Values:
+    """Values of a column against one level of annotation, in the order of `video_ids`."""
     rows = column.scores
     rows = rows.loc[(rows["truth_level"] == truth_level) & rows["video_id"].notna()]
-    found: dict[tuple[str, int | None], Measured] = {}
+    found: Values = {}
     for (metric, level), group in rows.groupby(["metric", "level"], sort=False, dropna=False):
         of_videos = group.set_index("video_id").reindex(list(video_ids))
         parts = (of_videos[name].to_numpy(np.float64) for name in ("value", "numerator", "denominator"))
@@ -153,8 +157,8 @@ def _videos_of_level(name: str, runs: Sequence[ComparedRun], remarks: list[str])
     )
     if differing:
         remarks.append(
-            f"{counted(len(differing), 'video')} left out of {name!r}, whose annotations were not the same for all "
-            f"runs (--truth scores all against one): {named(differing)}"
+            f"{counted(len(differing), 'video')} left out of {name!r}, annotated otherwise when another "
+            f"run was scored (--truth scores all runs against the same): {named(differing)}"
         )
     return sorted(shared - set(differing))
 
@@ -173,7 +177,7 @@ def _remark_rest(
     rest = sorted(run.scored - counted_ids)
     if rest:
         remarks.append(
-            f"{run.label}: {counted(len(rest), 'scored video')} left out, which not all runs have: {named(rest)}"
+            f"{run.label}: {counted(len(rest), 'scored video')} left out, not in all runs: {named(rest)}"
         )
     others = [name for name in _truth_levels(run) if name not in levels]
     if others:

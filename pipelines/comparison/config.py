@@ -12,8 +12,8 @@ class CompareConfig:
     """Holds the scores of runs against each other, video by video, beside the blind floors.
 
     Attributes:
-        runs: folders of two runs or more, made by `train`, `segment` or `baseline`. Their scores are read from
-            their evaluation.parquet.
+        runs: folders of two runs or more, made by `train`, `segment` or `baseline`. Their scores are read
+            from their evaluation.parquet.
         out: folder for comparison.parquet and comparison.md; those of an earlier comparison are replaced,
             other files stay.
         truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet) to score all runs against

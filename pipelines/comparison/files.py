@@ -66,10 +66,10 @@ def write_comparison(figures: Sequence[Figure], page: str, out: Path) -> list[Pa
         ComparisonError: one cannot be written.
     """
     parquet, markdown = out / PARQUET_FILE, out / MARKDOWN_FILE
-    rows = [asdict(figure) for figure in figures]
+    table = pa.Table.from_pylist([asdict(figure) for figure in figures], schema=COMPARISON_SCHEMA)
     try:
         with atomic_write(parquet) as temporary:
-            pq.write_table(pa.Table.from_pylist(rows, schema=COMPARISON_SCHEMA), temporary, compression="zstd")
+            pq.write_table(table, temporary, compression="zstd")
         with atomic_write(markdown) as temporary:
             temporary.write_text(page, encoding="utf-8")
     except OSError as error:

@@ -98,8 +98,8 @@ def _scores(
     if truth is None:
         if not folder.evaluation.exists():
             raise ComparisonError(
-                f"{folder.root}: has no scores (evaluation.parquet): give --truth FILE to score all runs now, "
-                f"or score it with streamer evaluate {folder.root} --truth FILE"
+                f"{folder.root}: has no scores (evaluation.parquet): give --truth FILE to score all runs "
+                f"now, or score it with streamer evaluate {folder.root} --truth FILE"
             )
         return read_scores(folder)
     known = {row["video_id"] for row in videos}

@@ -42,7 +42,8 @@ def settings_of(run: ComparedRun) -> dict[str, str]:
         **{key: value for key, value in config.items() if key not in PLACES},
         "software": facts.get("software") or {},
     }
-    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flatten(whole).items()}
+    flat = flatten(whole)
+    return {key: value if isinstance(value, str) else json.dumps(value) for key, value in flat.items()}
 
 
 def differing_settings(runs: Sequence[ComparedRun]) -> list[Difference]:
@@ -65,7 +66,8 @@ def differing_inputs(runs: Sequence[ComparedRun]) -> list[str]:
     other = sorted(name for name in everywhere if len({own[name] for own in inputs}) > 1)
     if other:
         lines.append(
-            f"{counted(len(other), 'input')} with the same name, but of another file or part of it: {named(other)}"
+            f"{counted(len(other), 'input')} with the same name that is not the same file or part of one: "
+            f"{named(other)}"
         )
     return lines or [f"All runs read the same {counted(len(everywhere), 'input')}."]
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from pipelines.comparison.columns import Column, Measured, Shared, measured
+from pipelines.comparison.columns import Column, Measured, Shared, Values, measured
 from streamer.config import nearest
 from streamer.errors import ConfigError
 from streamer.metrics.intervals import (
@@ -59,8 +59,8 @@ class Figure:
     Attributes:
         truth_level: level of annotation.
         metric: what was measured.
-        selection: whole = of the whole hierarchy; best = of the column's best level; level = of the same level
-            of every column; corpus = of all videos together, without a value per video.
+        selection: whole = of the whole hierarchy; best = of the column's best level; level = of the same
+            level of every column; corpus = of all videos together, without a value per video.
         level: the level, 0 the finest; None for the whole hierarchy.
         aggregate: mean over videos, or pooled: sum of numerators by sum of denominators.
         column: heading of the column.
@@ -153,9 +153,6 @@ class _Place(NamedTuple):
     level: int | None
 
 
-Values = Mapping[tuple[str, int | None], Measured]
-
-
 def _selections(
     metric: str, values: Sequence[Values], best: Sequence[int | None]
 ) -> Iterator[tuple[Selection, list[int | None]]]:
@@ -182,7 +179,7 @@ def _row(
         else nothing
         for place, of_column in zip(places, values, strict=True)
     ]
-    is_share = any(np.isfinite(cell.denominators_V).any() for cell in cells)
+    is_share = any(np.isfinite(cell.denominators).any() for cell in cells)
     for aggregate in AGGREGATES if is_share else AGGREGATES[:1]:
         for column, place, cell in zip(shared.columns, places, cells, strict=True):
             yield _figure(shared.columns[0], column, place, aggregate, cell, cells[0], seed)
@@ -198,16 +195,15 @@ def _figure(
     seed: int,
 ) -> Figure:
     if aggregate == "mean":
-        interval = bootstrap_interval(own.values_V, seed=seed)
-        paired = paired_difference(own.values_V, other.values_V, seed=seed)
+        interval = bootstrap_interval(own.values, seed=seed)
+        paired = paired_difference(own.values, other.values, seed=seed)
     else:
-        interval = pooled_interval(own.numerators_V, own.denominators_V, seed=seed)
+        interval = pooled_interval(own.numerators, own.denominators, seed=seed)
         paired = paired_pooled_difference(
-            own.numerators_V, own.denominators_V, other.numerators_V, other.denominators_V, seed=seed
+            own.numerators, own.denominators, other.numerators, other.denominators, seed=seed
         )
-    figure = Figure(
-        *_identity(reference, column, place, aggregate),
-        value=interval.mean,
+    figure = replace(
+        _bare(reference, column, place, aggregate, interval.mean),
         low=interval.low,
         high=interval.high,
         videos=interval.videos,
@@ -227,10 +223,20 @@ def _figure(
     return replace(figure, wins=paired.wins, losses=paired.losses, ties=paired.ties)
 
 
-def _identity(
-    reference: Column, column: Column, place: _Place, aggregate: Aggregate
-) -> tuple[str, str, Selection, int | None, Aggregate, str, str, bool, str]:
-    return (*place, aggregate, column.label, column.predictor, column.run is None, reference.label)
+def _bare(reference: Column, column: Column, place: _Place, aggregate: Aggregate, value: float) -> Figure:
+    """A value without an interval and without a difference."""
+    return Figure(
+        truth_level=place.truth_level,
+        metric=place.metric,
+        selection=place.selection,
+        level=place.level,
+        aggregate=aggregate,
+        column=column.label,
+        predictor=column.predictor,
+        floor=column.run is None,
+        reference=reference.label,
+        value=value,
+    )
 
 
 def _corpus_row(shared: Shared, truth_level: str, metric: str) -> Iterator[Figure]:
@@ -243,4 +249,4 @@ def _corpus_row(shared: Shared, truth_level: str, metric: str) -> Iterator[Figur
         ]
         for level, value in zip(rows["level"], rows["value"], strict=True):
             place = _Place(truth_level, metric, "corpus", None if pd.isna(level) else int(level))
-            yield Figure(*_identity(reference, column, place, "mean"), value=float(value))
+            yield _bare(reference, column, place, "mean", float(value))
