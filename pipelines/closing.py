@@ -127,7 +127,7 @@ def _score(folder: RunFolder, truth: Truth, seed: int, tracker: Tracker, console
         return
     write_scores(scores.scores, folder)
     show(scores, console)
-    track_evaluation(scores, folder, truth, tracker)
+    track_evaluation(scores, folder, tracker)
 
 
 def _tell_rows(rows: Sequence[VideoRow], counts: Mapping[str, int], console: Console) -> None:

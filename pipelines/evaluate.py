@@ -29,11 +29,13 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
     tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
     write_scores(scores.scores, folder)
+    for note in scores.truth.notes:
+        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
     show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
-    rows = [row for row in folder.read_videos() if row["video_id"] in truth.videos]
+    rows = [row for row in folder.read_videos() if row["video_id"] in scores.truth.videos]
     tracker.log_dataset(rows, str(Path(config.truth).absolute()), "annotated videos", "evaluation")
-    track_evaluation(scores, folder, truth, tracker)
+    track_evaluation(scores, folder, tracker)
     tracker.close()
     console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"MLflow  {tracker.directions}", highlight=False, soft_wrap=True, markup=False)

@@ -100,9 +100,7 @@ class AnnotatedFrames:
         """Puts the label that each cluster is matched with in its place; other clusters keep their own."""
         clusters, codes = np.unique(predicted_F, return_inverse=True)
         _, truth = np.unique(self._labels_F[self._counted_F], return_inverse=True)
-        pairs, both = np.unique(
-            truth * len(clusters) + codes[self._counted_F], return_counts=True
-        )
+        pairs, both = np.unique(truth * len(clusters) + codes[self._counted_F], return_counts=True)
         rows, columns = np.divmod(pairs, len(clusters))
         shape = self.num_labels, len(clusters)
         # No label of an annotation is taken for the number of a cluster.
@@ -112,11 +110,9 @@ class AnnotatedFrames:
         return names.astype(str)[codes]
 
 
-def measure_events_as_clusters(
-    levels: Sequence[Sequence[Segment]], frames: AnnotatedFrames
-) -> Measures:
+def measure_events_as_clusters(levels: Sequence[Sequence[Segment]], frames: AnnotatedFrames) -> Measures:
     """Scores every level with every event as a cluster of its own."""
-    measured: Measures = {}
+    measured: dict[tuple[int | None, str], Measure] = {}
     for index, level in enumerate(levels):
         clusters = [(start, end, str(event)) for event, (start, end) in enumerate(level)]
         measured |= {(index, name): measure for name, measure in frames.measure(clusters).items()}

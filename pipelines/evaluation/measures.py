@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
+from pipelines.evaluation.scores import Score
 from streamer.metrics import Ratio
+
+Key = TypeVar("Key")
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Measure:
         return not math.isnan(self.denominator)
 
 
-Measures = dict[tuple[int | None, str], Measure]
+Measures = Mapping[tuple[int | None, str], Measure]
 """Measures by level (None for the whole hierarchy) and metric."""
 
 UNDEFINED = Measure(math.nan)
@@ -42,13 +46,13 @@ def of_ratio(ratio: Ratio) -> Measure:
     return Measure(ratio.value, float(ratio.numerator), float(ratio.denominator))
 
 
-def average(draws: Sequence[Measures]) -> Measures:
-    """The measures of several random hierarchies of one video as those of one.
+def average(draws: Sequence[Mapping[Key, Measure]]) -> dict[Key, Measure]:
+    """The measures of several random draws as those of one.
 
     Shares are pooled over the draws, so that they remain shares; other values are averaged.
 
     Args:
-        draws: the same metrics of the same levels in each.
+        draws: the same metrics in each.
     """
     return {key: _average([draw[key] for draw in draws]) for key in draws[0]}
 
@@ -62,3 +66,11 @@ def _average(measures: Sequence[Measure]) -> Measure:
     numerator = sum(measure.numerator for measure in measures) / count
     denominator = sum(measure.denominator for measure in measures) / count
     return of_ratio(Ratio(numerator, denominator))
+
+
+def rows(video_id: str | None, predictor: str, truth_level: str, measures: Measures) -> list[Score]:
+    """Measures as scores, in their order."""
+    return [
+        Score(video_id, predictor, truth_level, level, metric, m.value, m.numerator, m.denominator)
+        for (level, metric), m in measures.items()
+    ]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipelines.evaluation.measures import Measure, Measures, share
-from streamer.metrics import LabelledSegment, Segment, hierarchical_level_reduction
+from pipelines.evaluation.measures import Measure, Measures, of_ratio
+from streamer.metrics import LabelledSegment, Ratio, Segment, hierarchical_level_reduction
 
 
 def measure_reduction(
@@ -16,5 +16,7 @@ def measure_reduction(
     frames = int(fps * duration)
     return {
         (None, "hlr_iou"): Measure(reduction.iou),
-        (None, "hlr_mof"): share(round(reduction.mof * frames), frames) if truth else Measure(reduction.mof),
+        (None, "hlr_mof"): of_ratio(Ratio(round(reduction.mof * frames), frames))
+        if truth
+        else Measure(reduction.mof),
     }

@@ -6,16 +6,15 @@ has none and takes no part. Background is no label.
 
 from __future__ import annotations
 
-import hashlib
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from sklearn.cluster import KMeans
 
 from pipelines.evaluation.labels import CLUSTERED, UNLABELLED, AnnotatedFrames
-from pipelines.evaluation.measures import Measures
+from pipelines.evaluation.measures import Measure, Measures
 from streamer.metrics import LabelledSegment, Segment
 
 LEAST_SHARE = 0.5
@@ -103,7 +102,12 @@ def cluster_events(vectors_ND: np.ndarray, lengths_N: np.ndarray, count: int, se
     directions = _directions(vectors_ND[known])
     distinct = len(np.unique(directions, axis=0))
     if distinct:
-        means = KMeans(min(count, distinct), n_init=STARTS, random_state=seed)
+        # pyright takes n_init for text alone; scikit-learn documents numbers too.
+        means = KMeans(
+            min(count, distinct),
+            n_init=STARTS,  # pyright: ignore[reportArgumentType]
+            random_state=seed,
+        )
         clusters[known] = means.fit_predict(directions, sample_weight=lengths_N[known])
     return clusters
 
@@ -131,7 +135,7 @@ def measure_clusters(
         What `AnnotatedFrames.measure` gives, under names that begin with "clustered_"; undefined for a level
         on which no event has a representation.
     """
-    measured: Measures = {}
+    measured: dict[tuple[int | None, str], Measure] = {}
     for index, (level, vectors) in enumerate(zip(levels, representations, strict=True)):
         if frames.num_labels and not np.isnan(vectors).any(axis=1).all():
             edges = np.array(level)
@@ -142,3 +146,23 @@ def measure_clusters(
             scores = frames.undefined(CLUSTERED)
         measured |= {(index, name): measure for name, measure in scores.items()}
     return measured
+
+
+def labelled_events(
+    video_id: str,
+    truth_level: str,
+    levels: Sequence[Sequence[Segment]],
+    representations: Sequence[np.ndarray],
+    truth: Sequence[LabelledSegment],
+    background: Collection[str],
+) -> list[LabelledEvents]:
+    """The events of one video that retrieval and probe can use, of every level."""
+    found: list[LabelledEvents] = []
+    for index, (level, vectors) in enumerate(zip(levels, representations, strict=True)):
+        labels = event_labels(level, truth, background)
+        rows = [
+            row for row, label in enumerate(labels) if label is not None and not np.isnan(vectors[row]).any()
+        ]
+        chosen = [label for label in (labels[row] for row in rows) if label is not None]
+        found.append(LabelledEvents(video_id, truth_level, index, vectors[rows], chosen))
+    return found

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 from rich.console import Console
 
+from pipelines.annotations.matching import match_videos
+from pipelines.evaluation.labels import UNLABELLED
 from pipelines.evaluation.predictors import own_predictor
+from pipelines.evaluation.retrieval import score_representations
 from pipelines.evaluation.scores import Score, scores_frame
 from pipelines.evaluation.scoring import Protocol
 from pipelines.evaluation.summary import summarise
@@ -33,6 +36,7 @@ class Evaluation:
 
     Attributes:
         predictor: what the run's own predictor is called.
+        truth: the annotations of the videos of the run.
         scores: one per video, predictor, level and metric.
         summary: their means over videos.
         scored: ids of the videos that were scored.
@@ -42,6 +46,7 @@ class Evaluation:
     """
 
     predictor: str
+    truth: Truth
     scores: list[Score]
     summary: pd.DataFrame
     scored: list[str]
@@ -60,39 +65,47 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
     """
     predictor = own_predictor(folder, folder.read_run())
     rows = {row["video_id"]: row for row in folder.read_videos()}
+    fitted, unknown = _fit(truth, list(rows))
     done = [video_id for video_id, row in rows.items() if row["status"] == "done"]
-    scored = [video_id for video_id in truth.videos if video_id in set(done)]
+    scored = [video_id for video_id in fitted.videos if rows[video_id]["status"] == "done"]
     if not scored:
-        _refuse(folder, truth, rows)
-    protocol = Protocol(
-        predictor, seed, _labelled_levels(truth, scored), getattr(truth, "background", frozenset())
-    )
-    jobs = [_job(folder, rows[video_id], truth) for video_id in scored]
-    scores = score_jobs(jobs, protocol, console)
+        raise TruthError(
+            f"{truth.path}: none of its {counted(len(fitted.videos), 'video')} that the run knows has a "
+            f"hierarchy in {folder.root}: segment them, or give other annotations"
+        )
+    protocol = Protocol(predictor, seed, _labelled_levels(fitted, scored), fitted.background)
+    videos = score_jobs([_job(folder, rows[video_id], fitted) for video_id in scored], protocol, console)
+    events = [group for video in videos for group in video.events]
+    scores = [score for video in videos for score in video.scores]
+    scores += score_representations(events, predictor, seed)
     return Evaluation(
         predictor=predictor,
+        truth=fitted,
         scores=scores,
         summary=summarise(scores_frame(scores)),
         scored=scored,
-        missing=[video_id for video_id in truth.videos if video_id in rows and video_id not in set(scored)],
-        unknown=[video_id for video_id in truth.videos if video_id not in rows],
-        unannotated=[video_id for video_id in done if video_id not in truth.videos],
+        missing=[video_id for video_id in fitted.videos if rows[video_id]["status"] != "done"],
+        unknown=unknown,
+        unannotated=[video_id for video_id in done if video_id not in fitted.videos],
     )
 
 
-def _refuse(folder: RunFolder, truth: Truth, known: Mapping[str, Any]) -> None:
-    annotated = [video_id for video_id in truth.videos if video_id in known]
-    if not annotated:
-        truth.check_videos(list(known))
-    raise TruthError(
-        f"{truth.path}: none of its {counted(len(annotated), 'video')} that this run knows has a hierarchy in "
-        f"{folder.root}: segment them, or give other annotations"
-    )
+def _fit(truth: Truth, known_ids: Sequence[str]) -> tuple[Truth, list[str]]:
+    """The annotations of the videos of a run, and which annotated videos it does not have.
+
+    A run may be of some of the annotated videos, whatever the format of the annotations. That none of them
+    is among its videos is an error.
+    """
+    found = match_videos(truth.videos, known_ids, truth.path)
+    unknown = [video_id for video_id in truth.videos if video_id not in found]
+    if found:
+        truth = replace(truth, videos={name: truth.videos[name] for name in found})
+    return truth.for_videos(known_ids), unknown
 
 
 def _labelled_levels(truth: Truth, video_ids: Sequence[str]) -> frozenset[str]:
     """Levels of annotation that tell events apart by label in at least one of the videos."""
-    unlabelled = {"", *getattr(truth, "background", frozenset())}
+    unlabelled = {UNLABELLED, *truth.background}
     return frozenset(
         name
         for video_id in video_ids
@@ -131,9 +144,9 @@ def _named(video_ids: Sequence[str]) -> str:
     return ", ".join(video_ids[:NAMED_AT_MOST]) + (f" and {more} more" if more > 0 else "")
 
 
-def track_evaluation(evaluation: Evaluation, folder: RunFolder, truth: Truth, tracker: Tracker) -> None:
+def track_evaluation(evaluation: Evaluation, folder: RunFolder, tracker: Tracker) -> None:
     """Records scores, the table and the figures with a run of MLflow."""
     tracker.log_metrics(metric_values(evaluation.summary, evaluation.predictor))
     tracker.log_artifact(folder.evaluation)
-    for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], truth):
+    for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], evaluation.truth):
         tracker.log_artifact(path, "figures")

@@ -15,26 +15,33 @@ def measure_trees(
     duration: float,
     labelled: bool,
 ) -> Measures:
-    """T-measure, full and reduced, and with labels the L-measure: t_full_f1, t_reduced_recall, l_precision, ...
+    """T-measure, full and reduced, and with labels the L-measure.
 
     Args:
         levels: predicted events in seconds, finest level first.
         truth_levels: annotated events in seconds, levels in any order.
         duration: length of the video in seconds.
         labelled: whether the annotated events have labels.
+
+    Returns:
+        {t_full,t_reduced,l}_{precision,recall,f1}.
     """
     agreements = {
         "t_full": t_measure(levels, truth_levels, duration=duration, transitive=True),
         "t_reduced": t_measure(levels, truth_levels, duration=duration, transitive=False),
     }
     if labelled:
-        named = [[event if event[2] else event[:2] for event in level] for level in truth_levels]
-        agreements["l"] = l_measure(levels, named, duration=duration)
+        agreements["l"] = l_measure(levels, [_named(level) for level in truth_levels], duration=duration)
     return {
         (None, f"{name}_{part}"): Measure(value)
         for name, agreement in agreements.items()
         for part, value in _parts(agreement).items()
     }
+
+
+def _named(level: Sequence[LabelledSegment]) -> list[LabelledSegment]:
+    """Gives events without label names of their own: they are like nothing else."""
+    return [(start, end, label or f"\0{place}") for place, (start, end, label) in enumerate(level)]
 
 
 def _parts(agreement: TreeAgreement) -> dict[str, float]:

@@ -12,12 +12,14 @@ from dataclasses import dataclass
 from multiprocessing.connection import wait
 from pathlib import Path
 
+import numpy as np
 from rich.console import Console
 from rich.progress import track
 from threadpoolctl import threadpool_limits
 
+from pipelines.evaluation.representations import LabelledEvents, labelled_events
 from pipelines.evaluation.scores import Score
-from pipelines.evaluation.scoring import Protocol, score_video
+from pipelines.evaluation.scoring import Prediction, Protocol, score_video
 from streamer.hierarchy import Hierarchy
 from streamer.metrics import LabelledSegment
 
@@ -44,27 +46,39 @@ class VideoJob:
     fps: float
 
 
-def score_jobs(jobs: Sequence[VideoJob], protocol: Protocol, console: Console) -> list[Score]:
+@dataclass(frozen=True, eq=False)
+class ScoredVideo:
+    """What was found of a video.
+
+    Attributes:
+        scores: its scores.
+        events: its events that have a label and a representation.
+    """
+
+    scores: list[Score]
+    events: list[LabelledEvents]
+
+
+def score_jobs(jobs: Sequence[VideoJob], protocol: Protocol, console: Console) -> list[ScoredVideo]:
     """Scores videos, with a bar that shows how far it is.
 
     Returns:
-        The scores in the order of the jobs, the same however many processes make them.
+        What was found of each, the same however many processes work on them.
 
     Raises:
         HierarchyError: a hierarchy is damaged.
     """
-    results: dict[int, list[Score]] = {}
-    done = track(
-        _results(jobs, protocol),
-        "scoring",
-        total=len(jobs),
-        console=console,
-        transient=True,
-        disable=not console.is_terminal,
+    results = dict(
+        track(
+            _results(jobs, protocol),
+            "scoring",
+            total=len(jobs),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
     )
-    for place, scores in done:
-        results[place] = scores
-    return [score for place in range(len(jobs)) for score in results[place]]
+    return [results[place] for place in range(len(jobs))]
 
 
 def num_workers(jobs: Sequence[VideoJob]) -> int:
@@ -74,8 +88,8 @@ def num_workers(jobs: Sequence[VideoJob]) -> int:
     return max(1, min(worth, cpus, len(jobs)))
 
 
-def _results(jobs: Sequence[VideoJob], protocol: Protocol) -> Iterator[tuple[int, list[Score]]]:
-    """Yields the place of each job and its scores, as they are done."""
+def _results(jobs: Sequence[VideoJob], protocol: Protocol) -> Iterator[tuple[int, ScoredVideo]]:
+    """Yields the place of each job and what came of it, as they are done."""
     workers = num_workers(jobs)
     if workers == 1:
         for place, job in enumerate(jobs):
@@ -108,13 +122,27 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _score(job: VideoJob, protocol: Protocol) -> list[Score]:
+def _score(job: VideoJob, protocol: Protocol) -> ScoredVideo:
     hierarchy = Hierarchy.from_parquet(job.hierarchy)
-    return score_video(
-        job.video_id,
-        [hierarchy.segments(level) for level in range(hierarchy.num_levels)],
-        job.truth_levels,
-        duration=hierarchy.duration_s,
-        fps=job.fps,
-        protocol=protocol,
+    levels = [hierarchy.segments(level) for level in range(hierarchy.num_levels)]
+    vectors = _representations(hierarchy)
+    prediction = Prediction(job.video_id, levels, hierarchy.duration_s, job.fps, vectors)
+    labelled = {name: events for name, events in job.truth_levels.items() if name in protocol.labelled}
+    return ScoredVideo(
+        scores=score_video(prediction, job.truth_levels, protocol),
+        events=[
+            events
+            for name, truth in labelled.items()
+            if vectors is not None
+            for events in labelled_events(job.video_id, name, levels, vectors, truth, protocol.background)
+        ],
     )
+
+
+def _representations(hierarchy: Hierarchy) -> list[np.ndarray] | None:
+    """Per level vectors [n, D], a row of NaN where an event has none; None where no event has one."""
+    vectors = [[event.representation for event in level] for level in hierarchy.levels]
+    if all(vector is None for level in vectors for vector in level):
+        return None
+    unknown = np.full(hierarchy.dim or 0, np.nan, dtype=np.float32)
+    return [np.array([unknown if vector is None else vector for vector in level]) for level in vectors]

@@ -111,7 +111,7 @@ def test_predictor_that_scores_cannot_be_stored_under_is_refused(tmp_path, name)
     ("rows", "message"),
     [
         (["aa,scene,0,5,s", "zz,scene,0,5,s"], "2 of 2 video_ids are unknown: 'aa'"),
-        (["bad,scene,0,5,s", "zz,scene,0,5,s"], "none of its 1 video that this run knows has a hierarchy"),
+        (["bad,scene,0,5,s", "zz,scene,0,5,s"], "none of its 1 video that the run knows has a hierarchy"),
     ],
 )
 def test_refused_truth_leaves_the_run_as_it_was(tmp_path, rows, message):

@@ -5,7 +5,8 @@ import math
 import pytest
 
 from pipelines.evaluation.predictors import FLOORS
-from pipelines.evaluation.scoring import Protocol, score_video
+from pipelines.evaluation.scores import ALL_LEVELS
+from pipelines.evaluation.scoring import Prediction, Protocol, score_video
 from pipelines.truth import clip_to_duration
 
 FINE = [(0.0, 5.0), (5.0, 10.0), (10.0, 25.0), (25.0, 40.0)]
@@ -17,7 +18,7 @@ TRUTH = {
 
 
 def score(video_id="v", levels=(FINE, COARSE), truth=TRUTH, duration=40.0, **protocol):
-    return score_video(video_id, levels, truth, duration=duration, fps=25, protocol=Protocol(**protocol))
+    return score_video(Prediction(video_id, levels, duration, fps=25), truth, Protocol(**protocol))
 
 
 def value(scores, predictor, truth_level, level, metric):
@@ -43,7 +44,9 @@ def test_exact_hierarchy_scores_one_at_the_level_that_matches():
 
 def test_every_predictor_is_scored_against_every_annotated_level():
     pairs = {(s.predictor, s.truth_level) for s in score()}
-    assert pairs == {(p, t) for p in ("streamer", *FLOORS, "truth") for t in TRUTH}
+    assert pairs == {(p, t) for p in ("streamer", *FLOORS, "truth") for t in TRUTH} | {
+        (p, ALL_LEVELS) for p in ("streamer", *FLOORS)
+    }
 
 
 def test_uniform_floor_knows_the_true_count():

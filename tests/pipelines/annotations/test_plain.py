@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.truth import clip_to_duration, read_truth
+from pipelines.annotations import clip_to_duration, read_truth
 from streamer.errors import TruthError
 
 HEADER = "video_id,level,start_s,end_s,label\n"
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "videos" / "truth.csv"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "videos" / "truth.csv"
 
 
 def write(tmp_path, text, name="truth.csv"):
