@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from pipelines.comparison.runs import ComparedRun, ComparisonError
-from pipelines.evaluation.predictors import FLOORS
+from pipelines.evaluation.predictors import FLOORS, SHUFFLED
 from pipelines.evaluation.scores import TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL, summarise
 from pipelines.wording import counted
@@ -45,12 +45,14 @@ class Column:
         predictor: name of the predictor.
         scores: its rows of `read_scores`, of the shared videos, and of all videos together where the run has
             no others.
+        shuffled: the same of its events with representations dealt out at random; no rows for a floor.
     """
 
     label: str
     run: ComparedRun | None
     predictor: str
     scores: pd.DataFrame
+    shuffled: pd.DataFrame
 
     def best_levels(self) -> dict[str, int]:
         """For each level of annotation the level that `evaluate` would choose, on the shared videos alone."""
@@ -98,11 +100,15 @@ def shared_scores(runs: Sequence[ComparedRun]) -> Shared:
     counted_ids = {video_id for videos in levels.values() for video_id in videos}
     for run in runs:
         _remark_rest(run, counted_ids, levels, remarks)
-    columns = [Column(run.label, run, run.predictor, _rows(run, run.predictor, levels)) for run in runs]
+    columns = [
+        Column(run.label, run, run.predictor, _rows(run, run.predictor, levels), _rows(run, SHUFFLED, levels))
+        for run in runs
+    ]
     for floor in FLOORS:
         source = next((run for run in runs if run.predictor != floor), None)
         if source is not None:
-            columns.append(Column(FLOOR + floor, None, floor, _rows(source, floor, levels)))
+            rows = _rows(source, floor, levels)
+            columns.append(Column(FLOOR + floor, None, floor, rows, rows.iloc[:0]))
     return Shared(levels, columns, remarks)
 
 
@@ -113,13 +119,19 @@ Values = dict[tuple[str, int | None], Measured]
 def measured(column: Column, truth_level: str, video_ids: Sequence[str]) -> Values:
     """Values of a column against one level of annotation, in the order of `video_ids`."""
     rows = column.scores
-    rows = rows.loc[(rows["truth_level"] == truth_level) & rows["video_id"].notna()]
-    found: Values = {}
-    for (metric, level), group in rows.groupby(["metric", "level"], sort=False, dropna=False):
-        of_videos = group.set_index("video_id").reindex(list(video_ids))
-        parts = (of_videos[name].to_numpy(np.float64) for name in ("value", "numerator", "denominator"))
-        found[str(metric), None if pd.isna(level) else int(level)] = Measured(*parts)
-    return found
+    rows = rows.loc[(rows["truth_level"] == truth_level) & rows["video_id"].isin(video_ids)]
+    groups = rows.groupby(["metric", "level"], sort=False, dropna=False)
+    places = rows["video_id"].map({name: place for place, name in enumerate(video_ids)}).to_numpy()
+    arrays = []
+    for name in ("value", "numerator", "denominator"):
+        array = np.full((groups.ngroups, len(video_ids)), np.nan)
+        array[groups.ngroup().to_numpy(), places] = rows[name].to_numpy(np.float64)
+        arrays.append(array)
+    keys = rows.loc[:, ["metric", "level"]].drop_duplicates().itertuples(index=False)
+    return {
+        (str(metric), None if pd.isna(level) else int(level)): Measured(*(array[place] for array in arrays))
+        for place, (metric, level) in enumerate(keys)
+    }
 
 
 def _truth_levels(run: ComparedRun) -> list[str]:
@@ -130,13 +142,13 @@ def _truth_levels(run: ComparedRun) -> list[str]:
 
 def _rows(run: ComparedRun, predictor: str, levels: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """Scores of one predictor that count."""
-    own = run.scores.loc[run.scores["predictor"] == predictor]
     parts = []
     for name, videos in levels.items():
-        of_level = own.loc[own["truth_level"] == name]
-        parts.append(of_level.loc[of_level["video_id"].isin(videos)])
+        of_level = run.scores.loc[run.scores["truth_level"] == name]
+        own = of_level.loc[of_level["predictor"] == predictor]
+        parts.append(own.loc[own["video_id"].isin(videos)])
         if set(of_level["video_id"].dropna()) <= set(videos):
-            parts.append(of_level.loc[of_level["video_id"].isna()])
+            parts.append(own.loc[own["video_id"].isna()])
     return pd.concat(parts, ignore_index=True)
 
 

@@ -14,6 +14,9 @@ from pipelines.comparison.statistics import POOLED, UNDIRECTED, Figure
 from pipelines.evaluation.scores import ALL_LEVELS
 from pipelines.wording import counted
 
+CORPUS = ("corpus", "shuffled")
+"""Selections without a value per video, and so without intervals and differences."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -21,7 +24,7 @@ class Row:
 
     Attributes:
         metric: what was measured.
-        cells: the figure of each column, by its heading.
+        cells: the figure of each column that has one, by its heading.
     """
 
     metric: str
@@ -46,23 +49,27 @@ def rows_of(figures: Sequence[Figure], truth_level: str) -> list[Row]:
             continue
         if pooled and not POOLED.fullmatch(figure.metric):
             continue
-        level = figure.level if figure.selection == "corpus" else None
+        level = figure.level if figure.selection in CORPUS else None
         key = (figure.metric, figure.selection, figure.aggregate, level)
         rows.setdefault(key, {})[figure.column] = figure
-    return [Row(metric, cells) for (metric, *_), cells in rows.items()]
+    defined = {
+        key: cells for key, cells in rows.items() if not all(math.isnan(f.value) for f in cells.values())
+    }
+    return [Row(metric, cells) for (metric, *_), cells in defined.items()]
 
 
 def title_of(row: Row) -> str:
     """What a row shows."""
     figure = row.first
-    if figure.selection == "corpus":
-        return row.metric if figure.level is None else f"{row.metric}, level {figure.level}"
+    if figure.selection in CORPUS:
+        level = "" if figure.level is None else f", level {figure.level}"
+        return row.metric + level + (", shuffled" if figure.selection == "shuffled" else "")
     return f"{row.metric}, pooled" if figure.aggregate == "pooled" else row.metric
 
 
-def number(value: float | None, metric: str) -> str:
+def number(value: float, metric: str) -> str:
     """A value, to three digits after the point, or one where it is no share."""
-    if value is None or math.isnan(value):
+    if math.isnan(value):
         return "-"
     return f"{value:.1f}" if UNDIRECTED.fullmatch(metric) else f"{value:.3f}"
 
@@ -74,8 +81,8 @@ def signed(value: float, metric: str) -> str:
 
 
 def outcome(figure: Figure) -> str:
-    """`3 better, 1 worse, 2 the same`."""
-    return f"{figure.wins} better, {figure.losses} worse, {figure.ties} same"
+    """`3/1/2`: videos better, worse, the same."""
+    return f"{figure.wins}/{figure.losses}/{figure.ties}"
 
 
 def comparison_page(
@@ -112,7 +119,8 @@ _EXPLANATION = (
     "videos. *Pooled*: the sum of all videos' numerators by the sum of their denominators. L1: the "
     "predictor's best level, chosen by its mean boundary F1 at 0.5 s with the annotation in hand. Floors see "
     "no pixel. Differences are to the reference over the same videos, bold where the interval leaves out "
-    "zero; then the videos in which the score is better, worse, the same."
+    "zero; then the videos in which the score is better, worse, the same. *Shuffled*: the floor of "
+    "representations, the same events with theirs dealt out at random."
 )
 
 
@@ -153,7 +161,7 @@ def _score(figure: Figure | None) -> str:
 
 def _differences_table(rows: Sequence[Row]) -> str:
     reference = rows[0].first.reference
-    rows = [row for row in rows if row.first.selection != "corpus"]
+    rows = [row for row in rows if row.first.selection not in CORPUS]
     columns = list(dict.fromkeys(label for row in rows for label in row.cells))[1:]
     body = [[_plain(title_of(row)), *(_difference(row.cells[label]) for label in columns)] for row in rows]
     return _table([f"less {_plain(reference)}", *map(_plain, columns)], body, right=True) if rows else ""
@@ -168,7 +176,7 @@ def _difference(figure: Figure) -> str:
         text += f" [{signed(figure.difference_low, metric)}, {signed(figure.difference_high, metric)}]"
     if figure.is_clear:
         text = f"**{text}**"
-    return text if figure.wins is None else f"{text} {figure.wins}/{figure.losses}/{figure.ties}"
+    return text if figure.wins is None else f"{text} {outcome(figure)}"
 
 
 def _settings_table(differences: Sequence[Difference], labels: Sequence[str]) -> str:

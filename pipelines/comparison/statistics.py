@@ -44,10 +44,12 @@ HEADLINES = (
 POOLED = re.compile(r"(clustered_)?(gebd_|segmental_f1|frame_accuracy).*")
 """Metrics that papers report as a share of all videos' counts; they are shown in both ways."""
 
-UNDIRECTED = re.compile(r".*events.*|event_length_.*")
+UNDIRECTED = re.compile(r".*events.*|event_length_.*|retrieval_queries")
 """Metrics of which more is not better: a difference is told, but nobody wins."""
 
-Selection = Literal["whole", "best", "level", "corpus"]
+LOWER_IS_BETTER = re.compile(r"boundary_distance.*")
+
+Selection = Literal["whole", "best", "level", "corpus", "shuffled"]
 Aggregate = Literal["mean", "pooled"]
 AGGREGATES: tuple[Aggregate, ...] = ("mean", "pooled")
 
@@ -60,7 +62,8 @@ class Figure:
         truth_level: level of annotation.
         metric: what was measured.
         selection: whole = of the whole hierarchy; best = of the column's best level; level = of the same
-            level of every column; corpus = of all videos together, without a value per video.
+            level of every column; corpus = of all videos together, without a value per video; shuffled = the
+            same with the representations dealt out at random.
         level: the level, 0 the finest; None for the whole hierarchy.
         aggregate: mean over videos, or pooled: sum of numerators by sum of denominators.
         column: heading of the column.
@@ -75,8 +78,8 @@ class Figure:
         difference: value less the reference's over the videos where both are defined.
         difference_low: lower end of its 95 % interval.
         difference_high: upper end.
-        wins: videos where the value is above the reference's.
-        losses: videos where it is below.
+        wins: videos where the column is better than the reference; null for a metric that has no better.
+        losses: videos where it is worse.
         ties: videos where both are the same.
         pairs: videos where both are defined.
     """
@@ -108,6 +111,11 @@ class Figure:
         """Whether the interval of the difference leaves out zero."""
         return self.difference_low > 0 or self.difference_high < 0
 
+    @property
+    def is_better(self) -> bool:
+        """Whether the difference is to the better, where there is a better."""
+        return (self.difference < 0) == (LOWER_IS_BETTER.fullmatch(self.metric) is not None)
+
 
 def compare_columns(shared: Shared, metrics: Sequence[str], *, seed: int) -> list[Figure]:
     """All figures: per level of annotation, metric, selection and aggregate one for each column.
@@ -122,6 +130,7 @@ def compare_columns(shared: Shared, metrics: Sequence[str], *, seed: int) -> lis
     """
     _check(shared, metrics)
     best = [column.best_levels() for column in shared.columns]
+    corpus = _corpus(shared.columns)
     figures: list[Figure] = []
     for name, videos in shared.truth_levels.items():
         values = [measured(column, name, videos) for column in shared.columns]
@@ -130,7 +139,7 @@ def compare_columns(shared: Shared, metrics: Sequence[str], *, seed: int) -> lis
             for selection, levels in _selections(metric, values, level_of):
                 row = [_Place(name, metric, selection, level) for level in levels]
                 figures += _row(shared, row, values, np.full(len(videos), np.nan), seed)
-            figures += _corpus_row(shared, name, metric)
+            figures += _corpus_rows(shared, corpus, name, metric)
     return figures
 
 
@@ -220,7 +229,9 @@ def _figure(
     )
     if UNDIRECTED.fullmatch(place.metric):
         return figure
-    return replace(figure, wins=paired.wins, losses=paired.losses, ties=paired.ties)
+    outcome = (paired.wins, paired.losses)
+    wins, losses = outcome[::-1] if LOWER_IS_BETTER.fullmatch(place.metric) else outcome
+    return replace(figure, wins=wins, losses=losses, ties=paired.ties)
 
 
 def _bare(reference: Column, column: Column, place: _Place, aggregate: Aggregate, value: float) -> Figure:
@@ -239,14 +250,32 @@ def _bare(reference: Column, column: Column, place: _Place, aggregate: Aggregate
     )
 
 
-def _corpus_row(shared: Shared, truth_level: str, metric: str) -> Iterator[Figure]:
-    """Figures of values that are of all videos together; they have no interval."""
-    reference = shared.columns[0]
-    for column in shared.columns:
-        rows = column.scores
-        rows = rows.loc[
-            (rows["truth_level"] == truth_level) & (rows["metric"] == metric) & rows["video_id"].isna()
-        ]
-        for level, value in zip(rows["level"], rows["value"], strict=True):
-            place = _Place(truth_level, metric, "corpus", None if pd.isna(level) else int(level))
-            yield _bare(reference, column, place, "mean", float(value))
+class _Whole(NamedTuple):
+    """Values that are of all videos together; they have no interval.
+
+    Attributes:
+        column: whose.
+        selection: of its own representations, or of shuffled ones.
+        rows: scores.
+    """
+
+    column: Column
+    selection: Selection
+    rows: pd.DataFrame
+
+
+def _corpus(columns: Sequence[Column]) -> list[_Whole]:
+    parts = [_Whole(column, "corpus", column.scores) for column in columns]
+    parts += [_Whole(column, "shuffled", column.shuffled) for column in columns]
+    return [part._replace(rows=part.rows.loc[part.rows["video_id"].isna()]) for part in parts]
+
+
+def _corpus_rows(shared: Shared, corpus: Sequence[_Whole], truth_level: str, metric: str) -> list[Figure]:
+    """Figures of a metric that is of all videos together, by level; below each its floor."""
+    found: list[Figure] = []
+    for column, selection, rows in corpus:
+        own = rows.loc[(rows["truth_level"] == truth_level) & (rows["metric"] == metric)]
+        for level, value in zip(own["level"], own["value"], strict=True):
+            place = _Place(truth_level, metric, selection, None if pd.isna(level) else int(level))
+            found.append(_bare(shared.columns[0], column, place, "mean", float(value)))
+    return sorted(found, key=lambda figure: (-1 if figure.level is None else figure.level, figure.selection))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 
 from rich import box
 from rich.console import Group, RenderableType
@@ -11,20 +12,25 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.comparison.columns import FLOOR, Shared
-from pipelines.comparison.page import Row, number, outcome, rows_of, signed, title_of
+from pipelines.comparison.page import CORPUS, Row, number, outcome, rows_of, signed, title_of
 from pipelines.comparison.settings import Difference
 from pipelines.comparison.statistics import Figure
 from pipelines.wording import counted
 
-METRIC_WIDTH = 24
-RUN_WIDTH = 24
+METRIC_WIDTH = 26
+SCORE_WIDTH = 23
 FLOOR_WIDTH = 9
+DIFFERENCE_WIDTH = 32
 SHOWN_SETTINGS = 20
 LONGEST_VALUE = 40
 
+Cell = Callable[[Figure], Text]
+
 
 def render_comparison(figures: Sequence[Figure], shared: Shared, width: int) -> RenderableType:
-    """Lays the tables out, one per level of annotation; more runs than fit go on in tables below.
+    """Lays the tables out: per level of annotation one of scores and one of differences to the reference.
+
+    Runs that do not fit beside each other go on in tables below. Pooled values are in the files alone.
 
     Args:
         figures: all figures.
@@ -33,71 +39,109 @@ def render_comparison(figures: Sequence[Figure], shared: Shared, width: int) -> 
     """
     runs = [column.label for column in shared.columns if column.run is not None]
     floors = [column.label for column in shared.columns if column.run is None]
-    room = width - METRIC_WIDTH - len(floors) * FLOOR_WIDTH
-    beside = max(1, room // RUN_WIDTH - 1)
     parts: list[RenderableType] = []
     for name, videos in shared.truth_levels.items():
-        rows = rows_of(figures, name)
+        rows = [row for row in rows_of(figures, name) if row.first.aggregate == "mean"]
         if not rows:
             continue
-        others = runs[1:]
-        for start in range(0, len(others), beside):
-            chosen = [runs[0], *others[start : start + beside]]
-            table = _table(name, len(videos), rows, chosen, floors if start == 0 else [])
-            parts.append(Padding(table, (0, 0, 1, 0)))
-    parts.append(Text(_explanation(runs[0]), style="dim"))
-    return Group(*parts)
+        # Text, not markup: names come from outside and may hold brackets.
+        heading = Text(f"Against the annotated level {name!r}, {counted(len(videos), 'video')}", style="bold")
+        scores = _scores_tables(rows, runs, floors, width)
+        differences = _differences_tables(rows, runs, width)
+        parts += [heading, *(Padding(table, (0, 0, 1, 0)) for table in (*scores, *differences))]
+    return Group(*parts, Text(_explanation(runs[0]), style="dim"))
 
 
-def _table(name: str, videos: int, rows: Sequence[Row], runs: Sequence[str], floors: Sequence[str]) -> Table:
-    # Text, not markup: names come from outside and may hold brackets.
-    title = Text(f"Against the annotated level {name!r}, {counted(videos, 'video')}", style="bold")
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", min_width=METRIC_WIDTH - 2)
-    for label in runs:
-        table.add_column(
-            Text(label, style="bold cyan" if label == runs[0] else "bold"), min_width=RUN_WIDTH - 2
-        )
-    for label in floors:
-        short = label.removeprefix(FLOOR).replace("_", "\n")
-        table.add_column(Text(short, style="dim"), justify="right")
-    for row in rows:
-        cells = [_run_cell(row.cells[label]) for label in runs]
-        cells += [Text(number(row.cells[label].value, row.metric), style="dim") for label in floors]
-        table.add_row(Text(title_of(row)), *cells)
+def _scores_tables(
+    rows: Sequence[Row], runs: Sequence[str], floors: Sequence[str], width: int
+) -> Iterator[Table]:
+    beside = max(1, (width - METRIC_WIDTH - len(floors) * FLOOR_WIDTH) // SCORE_WIDTH)
+    for start in range(0, len(runs), beside):
+        chosen, blind = runs[start : start + beside], [] if start else floors
+        table = _table()
+        for label in chosen:
+            style = "bold cyan" if label == runs[0] else "bold"
+            table.add_column(Text(label, style=style), min_width=SCORE_WIDTH - 2)
+        for label in blind:
+            heading = Text(label.removeprefix(FLOOR).replace("_", "\n"), style="dim")
+            table.add_column(heading, justify="right", no_wrap=True)
+        for row in rows:
+            cells = [_cell(row, label, _score) for label in chosen]
+            table.add_row(_title(row), *cells, *(_cell(row, label, _floor) for label in blind))
+        yield table
+
+
+def _differences_tables(rows: Sequence[Row], runs: Sequence[str], width: int) -> Iterator[Table]:
+    rows = [row for row in rows if row.first.selection not in CORPUS]
+    beside = max(1, (width - METRIC_WIDTH) // DIFFERENCE_WIDTH)
+    for start in range(1, len(runs) if rows else 0, beside):
+        chosen = runs[start : start + beside]
+        table = _table()
+        for label in chosen:
+            heading = Text(f"{label} less {runs[0]}", style="bold")
+            table.add_column(heading, min_width=DIFFERENCE_WIDTH - 2)
+        for row in rows:
+            table.add_row(_title(row), *(_cell(row, label, _difference) for label in chosen))
+        yield table
+
+
+def _table() -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("", width=METRIC_WIDTH - 2)
     return table
 
 
-def _run_cell(figure: Figure) -> Text:
-    """Value with its interval; below, the difference to the reference with its own, and who won."""
-    cell = Text(_with_interval(figure, figure.value, figure.low, figure.high, number))
-    if figure.selection == "best" and figure.level is not None:
-        cell.append(f" L{figure.level}", style="dim")
-    if figure.column != figure.reference and figure.selection != "corpus":
-        line = _with_interval(
-            figure, figure.difference, figure.difference_low, figure.difference_high, signed
-        )
-        cell.append("\n" + line, style=_style(figure))
-        if figure.wins is not None:
-            cell.append(f"\n{outcome(figure)}", style="dim")
-    return cell
+def _title(row: Row) -> Text:
+    return Text(title_of(row))
 
 
-def _with_interval(figure: Figure, value: float, low: float, high: float, form) -> str:
-    return f"{form(value, figure.metric)} [{form(low, figure.metric)}, {form(high, figure.metric)}]"
+def _cell(row: Row, label: str, content: Cell) -> Text:
+    figure = row.cells.get(label)
+    return Text("-", style="dim") if figure is None or math.isnan(figure.value) else content(figure)
 
 
-def _style(figure: Figure) -> str:
-    if not figure.is_clear or figure.wins is None:
-        return ""
-    return "green" if figure.difference > 0 else "red"
+def _floor(figure: Figure) -> Text:
+    return Text(number(figure.value, figure.metric), style="dim")
+
+
+def _score(figure: Figure) -> Text:
+    """`0.321 [.308, .333] L1`."""
+    text = Text(number(figure.value, figure.metric))
+    if not math.isnan(figure.low):
+        text.append(f" [{_short(figure.low, figure.metric)}, {_short(figure.high, figure.metric)}]")
+    if figure.selection == "best":
+        text.append(f" L{figure.level}", style="dim")
+    return text
+
+
+def _difference(figure: Figure) -> Text:
+    """`+0.021 [-.010, +.052] 3/1/2`."""
+    if math.isnan(figure.difference):
+        return Text("-", style="dim")
+    style = ""
+    if figure.is_clear and figure.wins is not None:
+        style = "green" if figure.is_better else "red"
+    text = Text(signed(figure.difference, figure.metric), style=style)
+    if not math.isnan(figure.difference_low):
+        ends = (figure.difference_low, figure.difference_high)
+        text.append(" [" + ", ".join(_short(end, figure.metric, signed) for end in ends) + "]")
+    if figure.wins is not None:
+        text.append(f" {outcome(figure)}")
+    return text
+
+
+def _short(value: float, metric: str, form: Callable[[float, str], str] = number) -> str:
+    """The end of an interval, without the zero before the point."""
+    text = form(value, metric)
+    return text.replace("0.", ".", 1) if abs(value) < 1 else text
 
 
 def _explanation(reference: str) -> str:
     return (
-        "Means over the videos that all runs share, with 95 % bootstrap intervals over videos. Below:\n"
-        f"the difference to {reference} over the same videos, coloured where its interval leaves out zero,\n"
-        "and in how many it is better, worse, the same. L1: the best level, chosen knowing the annotation."
+        "Means over the videos that all runs share, with 95 % bootstrap intervals over videos.\n"
+        "L1: the predictor's best level, chosen knowing the annotation.\n"
+        f"Differences are to {reference} over the same videos, coloured where the interval leaves out zero; then\n"
+        "the videos in which a run is better/worse/the same."
     )
 
 

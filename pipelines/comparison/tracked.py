@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 from pipelines.comparison.columns import Column, Shared
 from pipelines.comparison.config import CompareConfig
 from pipelines.comparison.curves import copy_curves
-from pipelines.comparison.page import rows_of
+from pipelines.comparison.page import CORPUS, rows_of
 from pipelines.comparison.runs import ComparedRun
 from pipelines.comparison.statistics import Figure
 from pipelines.evaluation.scores import SCORES_SCHEMA
@@ -117,7 +117,7 @@ def child_metrics(figures: Sequence[Figure], names: Mapping[str, str]) -> dict[s
     for truth_level, name in names.items():
         for row in rows_of(figures, truth_level):
             figure = row.first
-            if figure.selection != "corpus":
+            if figure.selection not in CORPUS:
                 values |= _of_figure(figure, name)
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
