@@ -7,7 +7,8 @@ part before the last slash.
     scene/hlr_iou                             of the whole hierarchy
     scene/best_level/boundary_f1_at_0.5s      of the level that fits best
     scene/level0/boundary_f1_at_0.5s          of one level
-    scene/floors/dyadic_grid/hlr_iou          of a blind floor
+    scene/beside/dyadic_grid/hlr_iou          of a floor, beside the run
+    scene/beside/truth/events                 of the annotation itself
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def unique_names(levels: Iterable[str]) -> dict[str, str]:
 
 
 def metric_name(
-    truth_level: str, metric: str, *, level: int | None = None, best: bool = False, floor: str | None = None
+    truth_level: str, metric: str, *, level: int | None = None, best: bool = False, beside: str | None = None
 ) -> str:
     """The name of a score.
 
@@ -42,11 +43,11 @@ def metric_name(
         metric: what was measured.
         level: of which level, 0 the finest; None for the whole hierarchy.
         best: whether that level was chosen because it fits best; it is not named then.
-        floor: the predictor, where it is a floor and not the run's own.
+        beside: the predictor, where it is not the run's own.
     """
     parts = [truth_level]
-    if floor is not None:
-        parts += ["floors", floor]
+    if beside is not None:
+        parts += ["beside", beside]
     if best:
         parts.append("best_level")
     elif level is not None:

@@ -191,6 +191,9 @@ def _remark_rest(
         remarks.append(
             f"{run.label}: {counted(len(rest), 'scored video')} left out, not in all runs: {named(rest)}"
         )
+    if run.unscored:
+        count = counted(len(run.unscored), "annotated video")
+        remarks.append(f"{run.label}: {count} without scores: {named(run.unscored)}")
     others = [name for name in _truth_levels(run) if name not in levels]
     if others:
         remarks.append(f"{run.label}: annotated levels that not all runs have: {named(others)}")

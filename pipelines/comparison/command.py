@@ -51,7 +51,7 @@ def compare(config: CompareConfig, console: Console) -> int:
         for path in files:
             parent.log_artifact(path)
         _tell(console, track_columns(config, parent, shared, figures))
-    places = {"figures": files[0], "page": files[1], "MLflow": parent.directions}
+    places = {"page": files[1], "values": files[0], "MLflow": parent.directions}
     _tell(console, [f"{name:8s} {place}" for name, place in places.items()])
     return 0
 

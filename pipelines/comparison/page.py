@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pipelines.comparison.columns import Shared
+from pipelines.comparison.columns import FLOOR, Shared
 from pipelines.comparison.runs import ComparedRun
 from pipelines.comparison.settings import Difference
-from pipelines.comparison.statistics import POOLED, UNDIRECTED, Figure
+from pipelines.comparison.statistics import ENOUGH, POOLED, UNDIRECTED, Figure
 from pipelines.evaluation.scores import ALL_LEVELS
 from pipelines.wording import counted
 
@@ -119,8 +119,8 @@ _EXPLANATION = (
     "videos. *Pooled*: the sum of all videos' numerators by the sum of their denominators. L1: the "
     "predictor's best level, chosen by its mean boundary F1 at 0.5 s with the annotation in hand. Floors see "
     "no pixel. Differences are to the reference over the same videos, bold where the interval leaves out "
-    "zero; then the videos in which the score is better, worse, the same. *Shuffled*: the floor of "
-    "representations, the same events with theirs dealt out at random."
+    f"zero and there are {ENOUGH} videos or more; then the videos in which the score is better/worse/the "
+    "same. *Shuffled*: the floor of representations, the same events with theirs dealt out at random."
 )
 
 
@@ -143,8 +143,18 @@ def _runs_table(runs: Sequence[ComparedRun]) -> str:
 
 def _scores_table(rows: Sequence[Row]) -> str:
     columns = list(dict.fromkeys(label for row in rows for label in row.cells))
-    body = [[_plain(title_of(row)), *(_score(row.cells.get(label)) for label in columns)] for row in rows]
-    return _table(["metric", *map(_plain, columns)], body, right=True)
+    body = [[_title(row), *(_score(row.cells.get(label)) for label in columns)] for row in rows]
+    return _table(["metric", *map(_heading, columns)], body, right=True)
+
+
+def _title(row: Row) -> str:
+    """A row's title, with the name of the metric as code."""
+    return title_of(row).replace(row.metric, _code(row.metric), 1)
+
+
+def _heading(label: str) -> str:
+    """A column's heading, with the name of its run or floor as code."""
+    return f"{FLOOR}{_code(label.removeprefix(FLOOR))}" if label.startswith(FLOOR) else _code(label)
 
 
 def _score(figure: Figure | None) -> str:
@@ -162,13 +172,15 @@ def _score(figure: Figure | None) -> str:
 def _differences_table(rows: Sequence[Row]) -> str:
     reference = rows[0].first.reference
     rows = [row for row in rows if row.first.selection not in CORPUS]
+    if not rows:
+        return ""
     columns = list(dict.fromkeys(label for row in rows for label in row.cells))[1:]
-    body = [[_plain(title_of(row)), *(_difference(row.cells[label]) for label in columns)] for row in rows]
-    return _table([f"less {_plain(reference)}", *map(_plain, columns)], body, right=True) if rows else ""
+    body = [[_title(row), *(_difference(row.cells.get(label)) for label in columns)] for row in rows]
+    return _table([f"difference to {_code(reference)}", *map(_heading, columns)], body, right=True)
 
 
-def _difference(figure: Figure) -> str:
-    if math.isnan(figure.difference):
+def _difference(figure: Figure | None) -> str:
+    if figure is None or math.isnan(figure.difference):
         return "-"
     metric = figure.metric
     text = signed(figure.difference, metric)
@@ -183,7 +195,7 @@ def _settings_table(differences: Sequence[Difference], labels: Sequence[str]) ->
     if not differences:
         return "None."
     body = [[_code(row.key), *(_code(value) for value in row.values)] for row in differences]
-    return _table(["setting", *map(_plain, labels)], body)
+    return _table(["setting", *map(_code, labels)], body)
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> str:

@@ -15,7 +15,7 @@ from pipelines.evaluation.run import evaluate_run
 from pipelines.evaluation.scores import read_scores, scores_frame
 from pipelines.run_folder import RunFolder
 from pipelines.truth import Truth, read_truth
-from streamer.errors import StreamerError, TruthError
+from streamer.errors import StreamerError
 
 
 class ComparisonError(StreamerError):
@@ -33,6 +33,7 @@ class ComparedRun:
         predictor: what made its hierarchies.
         videos: rows of `videos.parquet`.
         scores: as `read_scores` gives them.
+        unscored: annotated videos that have no scores, as far as that is known.
     """
 
     label: str
@@ -41,6 +42,7 @@ class ComparedRun:
     predictor: str
     videos: Sequence[Mapping[str, Any]]
     scores: pd.DataFrame
+    unscored: Sequence[str] = ()
 
     @property
     def scored(self) -> set[str]:
@@ -73,40 +75,33 @@ def open_runs(
     facts = {place: folders[place].read_run() for place in order}
     videos = {place: folders[place].read_videos() for place in order}
     annotations = None if truth is None else read_truth(truth)
-    if annotations is not None:
-        annotations.check_videos({row["video_id"] for rows in videos.values() for row in rows})
-    return [
+    opened = [
         ComparedRun(
             label=labels[place],
             folder=folders[place],
             facts=facts[place],
             predictor=own_predictor(folders[place], facts[place]),
             videos=videos[place],
-            scores=_scores(folders[place], videos[place], annotations, seed, console),
+            scores=scores_frame([]) if annotations is not None else _stored_scores(folders[place]),
         )
         for place in order
     ]
+    return opened if annotations is None else [_scored(run, annotations, seed, console) for run in opened]
 
 
-def _scores(
-    folder: RunFolder,
-    videos: Sequence[Mapping[str, Any]],
-    truth: Truth | None,
-    seed: int,
-    console: Console,
-) -> pd.DataFrame:
-    if truth is None:
-        if not folder.evaluation.exists():
-            raise ComparisonError(
-                f"{folder.root}: has no scores (evaluation.parquet): give --truth FILE to score all runs "
-                f"now, or score it with streamer evaluate {folder.root} --truth FILE"
-            )
-        return read_scores(folder)
-    known = {row["video_id"] for row in videos}
-    own = {video_id: levels for video_id, levels in truth.videos.items() if video_id in known}
-    if not own:
-        raise TruthError(f"{truth.path}: annotates no video of {folder.root}: give annotations of its videos")
-    return scores_frame(evaluate_run(folder, replace(truth, videos=own), seed, console).scores)
+def _stored_scores(folder: RunFolder) -> pd.DataFrame:
+    if not folder.evaluation.exists():
+        raise ComparisonError(
+            f"{folder.root}: has no scores (evaluation.parquet): give --truth FILE to score all runs now, or "
+            f"score it with streamer evaluate {folder.root} --truth FILE"
+        )
+    return read_scores(folder)
+
+
+def _scored(run: ComparedRun, truth: Truth, seed: int, console: Console) -> ComparedRun:
+    evaluation = evaluate_run(run.folder, truth, seed, console)
+    unscored = [*evaluation.missing, *evaluation.unknown]
+    return replace(run, scores=scores_frame(evaluation.scores), unscored=unscored)
 
 
 def distinct_labels(roots: Sequence[Path]) -> list[str]:

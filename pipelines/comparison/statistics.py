@@ -47,6 +47,9 @@ POOLED = re.compile(r"(clustered_)?(gebd_|segmental_f1|frame_accuracy).*")
 UNDIRECTED = re.compile(r".*events.*|event_length_.*|retrieval_queries")
 """Metrics of which more is not better: a difference is told, but nobody wins."""
 
+ENOUGH = 6
+"""Videos below which no difference is called clear: all of five are on one side by chance 1 time in 16."""
+
 LOWER_IS_BETTER = re.compile(r"boundary_distance.*")
 
 Selection = Literal["whole", "best", "level", "corpus", "shuffled"]
@@ -108,8 +111,9 @@ class Figure:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval of the difference leaves out zero."""
-        return self.difference_low > 0 or self.difference_high < 0
+        """Whether the interval of the difference leaves out zero, and there are enough videos to say so."""
+        enough = self.pairs is not None and self.pairs >= ENOUGH
+        return enough and (self.difference_low > 0 or self.difference_high < 0)
 
     @property
     def is_better(self) -> bool:

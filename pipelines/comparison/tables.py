@@ -14,7 +14,7 @@ from rich.text import Text
 from pipelines.comparison.columns import FLOOR, Shared
 from pipelines.comparison.page import CORPUS, Row, number, outcome, rows_of, signed, title_of
 from pipelines.comparison.settings import Difference
-from pipelines.comparison.statistics import Figure
+from pipelines.comparison.statistics import ENOUGH, Figure
 from pipelines.wording import counted
 
 METRIC_WIDTH = 26
@@ -140,8 +140,8 @@ def _explanation(reference: str) -> str:
     return (
         "Means over the videos that all runs share, with 95 % bootstrap intervals over videos.\n"
         "L1: the predictor's best level, chosen knowing the annotation.\n"
-        f"Differences are to {reference} over the same videos, coloured where the interval leaves out zero; then\n"
-        "the videos in which a run is better/worse/the same."
+        f"Differences are to {reference} over the same videos, then the videos in which a run is\n"
+        f"better/worse/the same. Coloured: the interval leaves out zero, with {ENOUGH} videos or more."
     )
 
 

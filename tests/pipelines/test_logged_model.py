@@ -166,9 +166,9 @@ def test_the_model_stands_alone(tracker, model_id, clip, final, tmp_path):
 
 
 def test_metrics_logged_later_are_the_models_too(tracker, store, model_id):
-    tracker.log_metrics({"scene/streamer/hlr_iou": 0.5})
+    tracker.log_metrics({"scene/hlr_iou": 0.5})
     model = MlflowClient(store).get_logged_model(model_id)
-    assert [(metric.key, metric.value) for metric in model.metrics or []] == [("scene/streamer/hlr_iou", 0.5)]
+    assert [(metric.key, metric.value) for metric in model.metrics or []] == [("scene/hlr_iou", 0.5)]
 
 
 def test_a_model_of_vectors_is_sent_to_a_store_elsewhere(tmp_path, store, monkeypatch):
