@@ -105,9 +105,9 @@ def shared_scores(runs: Sequence[ComparedRun]) -> Shared:
         for run in runs
     ]
     for floor in FLOORS:
-        source = next((run for run in runs if run.predictor != floor), None)
-        if source is not None:
-            rows = _rows(source, floor, levels)
+        sources = (_rows(run, floor, levels) for run in runs if run.predictor != floor)
+        rows = next((found for found in sources if not found.empty), None)
+        if rows is not None:
             columns.append(Column(FLOOR + floor, None, floor, rows, rows.iloc[:0]))
     return Shared(levels, columns, remarks)
 
@@ -121,7 +121,7 @@ def measured(column: Column, truth_level: str, video_ids: Sequence[str]) -> Valu
     rows = column.scores
     rows = rows.loc[(rows["truth_level"] == truth_level) & rows["video_id"].isin(video_ids)]
     groups = rows.groupby(["metric", "level"], sort=False, dropna=False)
-    places = rows["video_id"].map({name: place for place, name in enumerate(video_ids)}).to_numpy()
+    places = rows["video_id"].map({name: place for place, name in enumerate(video_ids)}).to_numpy(np.int64)
     arrays = []
     for name in ("value", "numerator", "denominator"):
         array = np.full((groups.ngroups, len(video_ids)), np.nan)
