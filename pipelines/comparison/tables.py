@@ -17,10 +17,11 @@ from pipelines.comparison.settings import Difference
 from pipelines.comparison.statistics import ENOUGH, Figure
 from pipelines.wording import counted
 
-METRIC_WIDTH = 26
-SCORE_WIDTH = 23
-FLOOR_WIDTH = 9
-DIFFERENCE_WIDTH = 32
+METRIC_WIDTH = 25
+SCORE_WIDTH = 21
+FLOOR_WIDTH = 6
+DIFFERENCE_WIDTH = 29
+BETWEEN = 3  # columns of the terminal from one column of a table to the next
 SHOWN_SETTINGS = 20
 LONGEST_VALUE = 40
 
@@ -55,44 +56,52 @@ def render_comparison(figures: Sequence[Figure], shared: Shared, width: int) -> 
 def _scores_tables(
     rows: Sequence[Row], runs: Sequence[str], floors: Sequence[str], width: int
 ) -> Iterator[Table]:
-    beside = max(1, (width - METRIC_WIDTH - len(floors) * FLOOR_WIDTH) // SCORE_WIDTH)
-    for start in range(0, len(runs), beside):
-        chosen, blind = runs[start : start + beside], [] if start else floors
+    headings = {label: label.removeprefix(FLOOR).replace("_", "\n") for label in floors}
+    columns = [(label, SCORE_WIDTH) for label in runs]
+    columns += [(label, max(FLOOR_WIDTH, *map(len, text.split("\n")))) for label, text in headings.items()]
+    for chosen in _packed(columns, width):
         table = _table()
         for label in chosen:
-            style = "bold cyan" if label == runs[0] else "bold"
-            table.add_column(Text(label, style=style), min_width=SCORE_WIDTH - 2)
-        for label in blind:
-            heading = Text(label.removeprefix(FLOOR).replace("_", "\n"), style="dim")
-            table.add_column(heading, justify="right", no_wrap=True)
+            if label in runs:
+                style = "bold cyan" if label == runs[0] else "bold"
+                table.add_column(Text(label, style=style), min_width=SCORE_WIDTH)
+            else:
+                table.add_column(Text(headings[label], style="dim"), justify="right", min_width=FLOOR_WIDTH)
         for row in rows:
-            cells = [_cell(row, label, _score) for label in chosen]
-            table.add_row(_title(row), *cells, *(_cell(row, label, _floor) for label in blind))
+            cells = [_cell(row, label, _score if label in runs else _floor) for label in chosen]
+            table.add_row(Text(title_of(row)), *cells)
         yield table
 
 
 def _differences_tables(rows: Sequence[Row], runs: Sequence[str], width: int) -> Iterator[Table]:
     rows = [row for row in rows if row.first.selection not in CORPUS]
-    beside = max(1, (width - METRIC_WIDTH) // DIFFERENCE_WIDTH)
-    for start in range(1, len(runs) if rows else 0, beside):
-        chosen = runs[start : start + beside]
+    columns = [(label, DIFFERENCE_WIDTH) for label in runs[1:]] if rows else []
+    for chosen in _packed(columns, width):
         table = _table()
         for label in chosen:
-            heading = Text(f"{label} less {runs[0]}", style="bold")
-            table.add_column(heading, min_width=DIFFERENCE_WIDTH - 2)
+            table.add_column(Text(f"{label} less {runs[0]}", style="bold"), min_width=DIFFERENCE_WIDTH)
         for row in rows:
-            table.add_row(_title(row), *(_cell(row, label, _difference) for label in chosen))
+            table.add_row(Text(title_of(row)), *(_cell(row, label, _difference) for label in chosen))
         yield table
+
+
+def _packed(columns: Sequence[tuple[str, int]], width: int) -> list[list[str]]:
+    """Deals columns to tables, as many to each as fit beside the metrics; at least one."""
+    tables: list[list[str]] = []
+    room = 0
+    for label, needed in columns:
+        room -= needed + BETWEEN
+        if not tables or room < 0:
+            tables.append([])
+            room = width - METRIC_WIDTH - needed - BETWEEN
+        tables[-1].append(label)
+    return tables
 
 
 def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    table.add_column("", width=METRIC_WIDTH - 2)
+    table.add_column("", width=METRIC_WIDTH - 1)
     return table
-
-
-def _title(row: Row) -> Text:
-    return Text(title_of(row))
 
 
 def _cell(row: Row, label: str, content: Cell) -> Text:
