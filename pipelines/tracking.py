@@ -94,15 +94,20 @@ def _usable(uri: str) -> Iterator[None]:
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
     from mlflow.exceptions import MlflowException  # seconds: only commands that track pay for it
+    from sqlalchemy.exc import SQLAlchemyError
 
     try:
         yield
-    except (MlflowException, ImportError, OSError) as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    except (MlflowException, SQLAlchemyError, ImportError, OSError) as error:
         raise TrackingError(
-            f"{uri}: MLflow cannot be used: {reason}: correct --tracking_uri or "
+            f"{uri}: MLflow cannot be used: {first_line(error)}: correct --tracking_uri or "
             "MLFLOW_TRACKING_URI, or leave both away to track in the run's folder"
         ) from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, without the explanations that libraries add below."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 class Tracker:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from pipelines.comparison.runs import ComparedRun, ComparisonError
-from pipelines.tracking import SQLITE, Point, Tracker, open_client
+from pipelines.tracking import SQLITE, Point, Tracker, first_line, open_client
 
 MOST_POINTS = 400
 """Of one curve; more than a chart of MLflow shows."""
@@ -40,6 +40,7 @@ def _stored_curves(uri: str, run_id: str) -> dict[str, list[Point]]:
         ComparisonError: the store cannot be read, or does not know the run.
     """
     from mlflow.exceptions import MlflowException
+    from sqlalchemy.exc import SQLAlchemyError
 
     # MLflow would make a database that is not there.
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).exists():
@@ -48,8 +49,8 @@ def _stored_curves(uri: str, run_id: str) -> dict[str, list[Point]]:
         client = open_client(uri)
         names = client.get_run(run_id).data.metrics
         histories = {name: client.get_metric_history(run_id, name) for name in names}
-    except (MlflowException, OSError) as error:
-        raise ComparisonError(f"{uri}: cannot be read: {' '.join(str(error).split())}") from error
+    except (MlflowException, SQLAlchemyError, OSError) as error:
+        raise ComparisonError(f"{uri}: cannot be read: {first_line(error)}") from error
     return {
         name: sorted(Point(metric.step, metric.timestamp, metric.value) for metric in history)
         for name, history in histories.items()

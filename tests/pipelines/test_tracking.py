@@ -93,6 +93,12 @@ def test_what_cannot_be_used_is_one_line(folder, tmp_path, uri):
     assert files(tmp_path) == []
 
 
+def test_a_file_that_is_no_database_is_one_line_too(folder, tmp_path):
+    (tmp_path / "notes.db").write_text("no database, but a text")
+    with pytest.raises(TrackingError, match=r"notes\.db: MLflow cannot be used: .*file is not a database"):
+        prepare_store(folder, f"sqlite:///{tmp_path}/notes.db", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["train", "segment"])
 def test_an_absent_server_ends_a_command_before_anything_is_written(folder, tmp_path, closed, capfd, name):
     vectors = write_vectors(tmp_path / "v.npy", 12)

@@ -50,7 +50,7 @@ def table(page: str, first: str) -> list[list[str]]:
     return found
 
 
-def constant(tmp_path, name, value, *more, metric="hlr_iou"):
+def constant(tmp_path, name, value: float, *more, metric="hlr_iou"):
     return scored_run(
         tmp_path / name, [*annotated(), *rows(dict.fromkeys(VIDEOS, value), metric), *floors(), *more]
     )
