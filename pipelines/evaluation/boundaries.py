@@ -16,12 +16,12 @@ from streamer.metrics import (
     LabelledSegment,
     Ratio,
     Segment,
+    boundary_deviation,
     boundary_scores,
+    event_lengths,
     interior_boundaries,
     relative_distance_f1,
 )
-from streamer.metrics.boundaries import boundary_deviation
-from streamer.metrics.lengths import event_lengths
 
 TOLERANCES = (0.5, 1.0, 3.0)
 """Seconds within which boundaries match."""

@@ -36,8 +36,15 @@ CLUSTERED = "clustered_"
 UNLABELLED = ""
 
 
+FRAME_METRICS = ("frame_accuracy", "frame_iou", "frame_f1")
+SEGMENTAL_METRICS = ("edit", *(f"segmental_f1@{100 * overlap:.0f}" for overlap in OVERLAPS))
+
+
 class AnnotatedFrames:
     """The labels of one level of annotation of one video, on frames of `FRAME_S`.
+
+    Attributes:
+        num_labels: how many labels there are, those of the background among them.
 
     Args:
         truth: annotated events in seconds.
@@ -49,65 +56,55 @@ class AnnotatedFrames:
         self, truth: Sequence[LabelledSegment], *, duration: float, background: frozenset[str]
     ) -> None:
         self._duration = duration
-        self._ignored = background | {UNLABELLED}
-        self._labels_F = frame_labels(truth, duration=duration, frame_size=FRAME_S, fill=UNLABELLED)
-        self._counted_F = self._labels_F != UNLABELLED
-        self._labels = np.unique(self._labels_F[self._counted_F])
-
-    @property
-    def num_labels(self) -> int:
-        """How many labels there are, that of the background among them."""
-        return len(self._labels)
-
-    @property
-    def has_actions(self) -> bool:
-        """Whether there is a label other than those of the background."""
-        return not self._ignored.issuperset(self._labels.tolist())
+        labels_F = frame_labels(truth, duration=duration, frame_size=FRAME_S, fill=UNLABELLED)
+        names, codes_F = np.unique(labels_F, return_inverse=True)
+        # Numbers instead of names, which may be sentences: comparing frames takes a third of the time.
+        self._labels_F = codes_F.astype(str)
+        self._counted_F = labels_F != UNLABELLED
+        unlabelled = {str(code) for code, name in enumerate(names.tolist()) if name == UNLABELLED}
+        self._ignored = unlabelled | {
+            str(code) for code, name in enumerate(names.tolist()) if name in background
+        }
+        self.num_labels = len(names) - len(unlabelled)
+        self._has_actions = len(names) > len(self._ignored)
 
     def measure(self, clusters: Sequence[LabelledSegment], prefix: str = "") -> dict[str, Measure]:
         """Scores events that tile the video and are labelled by their cluster.
 
         Returns:
             frame_accuracy, frame_iou, frame_f1, edit and segmental_f1@{10,25,50}, all undefined where
-            nothing is annotated, and the last two where only background is.
+            nothing is annotated, and all but the first three where only background is.
         """
         predicted_F = frame_labels(clusters, duration=self._duration, frame_size=FRAME_S, fill=UNLABELLED)
         agreement = matched_labels(predicted_F[self._counted_F], self._labels_F[self._counted_F])
-        named_F = self._named(predicted_F)
-        measures = {
-            "frame_accuracy": of_ratio(agreement.frame_accuracy),
-            "frame_iou": of_ratio(agreement.iou),
-            "frame_f1": of_ratio(agreement.f1),
-            "edit": Measure(edit_score(named_F, self._labels_F, background=self._ignored)),
-            **{
-                f"segmental_f1@{overlap * 100:.0f}": of_ratio(
-                    segmental_f1(named_F, self._labels_F, overlap=overlap, background=self._ignored)
-                )
-                for overlap in OVERLAPS
-            },
-        }
-        if not self.has_actions:
-            measures |= {name: UNDEFINED for name in measures if not name.startswith("frame_")}
+        frames = (agreement.frame_accuracy, agreement.iou, agreement.f1)
+        measures: dict[str, Measure] = dict(zip(FRAME_METRICS, map(of_ratio, frames), strict=True))
+        if self._has_actions:
+            sequences = self._named(predicted_F), self._labels_F
+            shares = (segmental_f1(*sequences, overlap=k, background=self._ignored) for k in OVERLAPS)
+            edit = Measure(edit_score(*sequences, background=self._ignored))
+            measures |= zip(SEGMENTAL_METRICS, (edit, *map(of_ratio, shares)), strict=True)
+        else:
+            measures |= dict.fromkeys(SEGMENTAL_METRICS, UNDEFINED)
         return {prefix + name: measure for name, measure in measures.items()}
 
-    def undefined(self, prefix: str = "") -> dict[str, Measure]:
-        """The metrics of `measure` where there is nothing to measure."""
-        names = ("frame_accuracy", "frame_iou", "frame_f1", "edit")
-        segmental = (f"segmental_f1@{overlap * 100:.0f}" for overlap in OVERLAPS)
-        return {prefix + name: UNDEFINED for name in (*names, *segmental)}
-
     def _named(self, predicted_F: np.ndarray) -> np.ndarray:
-        """Puts the label that each cluster is matched with in its place; other clusters keep their own."""
-        clusters, codes = np.unique(predicted_F, return_inverse=True)
-        _, truth = np.unique(self._labels_F[self._counted_F], return_inverse=True)
-        pairs, both = np.unique(truth * len(clusters) + codes[self._counted_F], return_counts=True)
+        """Puts labels in the place of the clusters that they are matched with."""
+        clusters, predicted = np.unique(predicted_F, return_inverse=True)
+        labels, truth = np.unique(self._labels_F[self._counted_F], return_inverse=True)
+        pairs, both = np.unique(truth * len(clusters) + predicted[self._counted_F], return_counts=True)
         rows, columns = np.divmod(pairs, len(clusters))
-        shape = self.num_labels, len(clusters)
-        # No label of an annotation is taken for the number of a cluster.
-        names = np.array([f"\0{cluster}" for cluster in clusters], dtype=object)
-        for pair in maximum_weight_matching(rows, columns, both.astype(np.float64), shape):
-            names[columns[pair]] = self._labels[rows[pair]]
-        return names.astype(str)[codes]
+        shape = len(labels), len(clusters)
+        # Labels are numbers, so none is taken for the name of a cluster.
+        names = np.array([f"cluster {cluster}" for cluster in clusters], dtype=object)
+        matched = maximum_weight_matching(rows, columns, both.astype(np.float64), shape)
+        names[columns[matched]] = labels[rows[matched]]
+        return names.astype(str)[predicted]
+
+
+def undefined_clusters(prefix: str) -> dict[str, Measure]:
+    """What `AnnotatedFrames.measure` gives where there is nothing to measure."""
+    return {prefix + name: UNDEFINED for name in (*FRAME_METRICS, *SEGMENTAL_METRICS)}
 
 
 def measure_events_as_clusters(levels: Sequence[Sequence[Segment]], frames: AnnotatedFrames) -> Measures:

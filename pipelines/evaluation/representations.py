@@ -11,9 +11,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.cluster import KMeans
 
-from pipelines.evaluation.labels import CLUSTERED, UNLABELLED, AnnotatedFrames
+from pipelines.evaluation.labels import CLUSTERED, UNLABELLED, AnnotatedFrames, undefined_clusters
 from pipelines.evaluation.measures import Measure, Measures
 from streamer.metrics import LabelledSegment, Segment
 
@@ -97,6 +96,8 @@ def cluster_events(vectors_ND: np.ndarray, lengths_N: np.ndarray, count: int, se
     Returns:
         Number of each event's cluster, int [N]; an event without representation has one of its own.
     """
+    from sklearn.cluster import KMeans  # takes a second, which runs without representations save
+
     clusters = count + np.arange(len(vectors_ND))
     known = ~np.isnan(vectors_ND).any(axis=1)
     directions = _directions(vectors_ND[known])
@@ -143,7 +144,7 @@ def measure_clusters(
             events = [(*event, str(name)) for event, name in zip(level, clusters.tolist(), strict=True)]
             scores = frames.measure(events, CLUSTERED)
         else:
-            scores = frames.undefined(CLUSTERED)
+            scores = undefined_clusters(CLUSTERED)
         measured |= {(index, name): measure for name, measure in scores.items()}
     return measured
 

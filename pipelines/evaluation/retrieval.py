@@ -11,7 +11,7 @@ from pipelines.evaluation.measures import UNDEFINED, Measure, Measures, average,
 from pipelines.evaluation.predictors import SHUFFLED
 from pipelines.evaluation.representations import LabelledEvents
 from pipelines.evaluation.scores import Score
-from streamer.metrics.representations import event_retrieval, knn_probe
+from streamer.metrics import event_retrieval, knn_probe
 
 RANKS = (1, 5, 10)
 """Ranks up to which recall is asked for."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 from rich import box
@@ -12,6 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from pipelines.evaluation.predictors import FLOORS, SHUFFLED, in_order
+from pipelines.evaluation.retrieval import MOST_EVENTS
 from pipelines.evaluation.scores import ALL_LEVELS, TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL
 from pipelines.wording import counted
@@ -20,6 +21,7 @@ TABLE_WIDTH = 96
 LONGEST_NAME = 16
 """Characters of a predictor; longer names are cut."""
 
+NAME_WIDTH = len(max(FLOORS, key=len))
 OWN_STYLE = "bold cyan"
 
 Columns = Mapping[str, tuple[str, int]]
@@ -41,7 +43,7 @@ EVERY_LEVEL: Columns = {
     },
     "GEBD": ("gebd_f1@0.05", 3),
     "events": ("events", 1),
-    "median": ("event_length_median_s", 1),
+    "median s": ("event_length_median_s", 1),
 }
 LABELS: Columns = {
     "accuracy": ("frame_accuracy", 3),
@@ -81,7 +83,7 @@ def render_tables(summary: pd.DataFrame, own: str) -> Table:
         tables = [_predictor_table(str(name), rows, trees, own), _level_table(str(name), rows, own)]
         if _has(rows, "frame_accuracy"):
             tables.append(_label_table(str(name), rows, own))
-        if _has(rows, "retrieval_map"):
+        if _is_defined(rows, "retrieval_map"):
             tables.append(_representation_table(str(name), rows, own))
         for table in tables:
             page.add_row(Padding(table, (0, 0, 1, 0)))
@@ -92,10 +94,14 @@ def _has(rows: pd.DataFrame, metric: str) -> bool:
     return bool((rows["metric"] == metric).any())
 
 
+def _is_defined(rows: pd.DataFrame, metric: str) -> bool:
+    return bool(rows.loc[rows["metric"] == metric, "mean"].notna().any())
+
+
 def _predictor_table(name: str, rows: pd.DataFrame, trees: pd.DataFrame, own: str) -> Table:
-    table = _table(f"Scores against the annotated level {name!r}", caption=_caption(rows, trees))
-    for header in (*WHOLE, *TREE, "level", *LEVEL):
-        table.add_column(header, justify="right")
+    headers = (*WHOLE, *TREE, "level", *LEVEL)
+    title = f"Scores against the annotated level {name!r}"
+    table = _table(title, headers, _caption(rows, trees), NAME_WIDTH)
     for predictor in in_order(own):
         means = _means(rows, predictor)
         cells = [
@@ -109,9 +115,7 @@ def _predictor_table(name: str, rows: pd.DataFrame, trees: pd.DataFrame, own: st
 
 
 def _level_table(name: str, rows: pd.DataFrame, own: str) -> Table:
-    table = _table(f"Levels of {own} against {name!r}")
-    for header in (*EVERY_LEVEL, "videos"):
-        table.add_column(header, justify="right")
+    table = _table(f"Levels of {own} against {name!r}", (*EVERY_LEVEL, "videos"))
     for level, of_level in _levels(rows, own):
         means = of_level.set_index("metric")["mean"].to_dict()
         videos = int(of_level.loc[of_level["metric"] == "events", "videos"].max())
@@ -120,9 +124,7 @@ def _level_table(name: str, rows: pd.DataFrame, own: str) -> Table:
 
 
 def _label_table(name: str, rows: pd.DataFrame, own: str) -> Table:
-    table = _table(f"Labels of {name!r}", caption=_label_caption(rows, own))
-    for header in ("level", *LABELS):
-        table.add_column(header, justify="right")
+    table = _table(f"Labels of {name!r}", ("level", *LABELS), _label_caption(rows), NAME_WIDTH)
     for predictor in in_order(own):
         level, means = _best_level(rows, predictor), _means(rows, predictor)
         _add(table, predictor, [level, *_cells(means, LABELS, prefix=BEST_LEVEL)], own)
@@ -134,21 +136,22 @@ def _label_table(name: str, rows: pd.DataFrame, own: str) -> Table:
 
 def _representation_table(name: str, rows: pd.DataFrame, own: str) -> Table:
     caption = (
-        "Events that lie in a label by half: the same label among the events of other videos.\n"
-        f"{SHUFFLED}: the same events, representations dealt out at random."
+        "Of events that a label covers by half: is the label the same among the nearest of other videos?\n"
+        f"{SHUFFLED}: the same events with their representations dealt out at random."
     )
-    table = _table(f"Representations of {own} and labels of {name!r}", caption=caption)
-    for header in REPRESENTATIONS:
-        table.add_column(header, justify="right")
+    if (rows.loc[rows["metric"] == "representation_events", "mean"] > MOST_EVENTS).any():
+        caption += f"\nOf more than {MOST_EVENTS} events that many, drawn at random."
+    title = f"Representations of {own} and labels of {name!r}"
+    table = _table(title, REPRESENTATIONS, caption, NAME_WIDTH)
     shuffled = dict(_levels(rows, SHUFFLED))
     for level, of_level in _levels(rows, own):
-        if _has(of_level, "retrieval_map"):
+        if _is_defined(of_level, "retrieval_map"):
             table.add_row(f"level {level}", *_cells(_means(of_level, own), REPRESENTATIONS), style=OWN_STYLE)
             table.add_row(f"  {SHUFFLED}", *_cells(_means(shuffled[level], SHUFFLED), REPRESENTATIONS))
     return table
 
 
-def _table(title: str, caption: str | None = None) -> Table:
+def _table(title: str, headers: Iterable[str], caption: str = "", width: int = 0) -> Table:
     # Text, not markup: names of levels come from outside and may hold brackets.
     table = Table(
         title=Text(title, style="bold"),
@@ -159,7 +162,9 @@ def _table(title: str, caption: str | None = None) -> Table:
         width=TABLE_WIDTH,
         pad_edge=False,
     )
-    table.add_column("", no_wrap=True, min_width=len(max(FLOORS, key=len)))
+    table.add_column("", no_wrap=True, min_width=width)
+    for header in headers:
+        table.add_column(header, justify="right", no_wrap=True)
     return table
 
 
@@ -195,7 +200,8 @@ def _caption(rows: pd.DataFrame, trees: pd.DataFrame) -> str:
     events = _number(annotated["mean"].to_dict(), "events", digits=1)
     lines = [
         f"Means over {counted(videos, 'video')} with {events} annotated events each.",
-        "Best level: highest mean F1@.5s, chosen knowing the annotation; what stands right of it is of it.",
+        'T full: against all annotated levels together. Right of "level": scores of the one level with',
+        "the highest mean F1@.5s, chosen knowing the annotation. GEBD: F1 within 5 % of the duration.",
     ]
     clipped = round(annotated.loc["events_clipped", "mean"] * videos)
     if clipped:
@@ -206,10 +212,10 @@ def _caption(rows: pd.DataFrame, trees: pd.DataFrame) -> str:
     return "\n".join([*lines, *_undefined(trees, "T full", TREE["T full"][0])])
 
 
-def _label_caption(rows: pd.DataFrame, own: str) -> str:
-    lines = ["Of the best level. Every event its own cluster, matched to labels one to one per video."]
+def _label_caption(rows: pd.DataFrame) -> str:
+    lines = ["Of the same level. Every event is a cluster; clusters and labels are matched per video."]
     if _has(rows, f"{CLUSTERED}frame_accuracy"):
-        lines.append(f"clustered: events of {own} in as many clusters by representation as there are labels.")
+        lines.append("clustered: by representation, into as many clusters as the video has labels.")
     return "\n".join([*lines, *_undefined(rows, "Accuracy", "frame_accuracy")])
 
 

@@ -16,8 +16,8 @@ import numpy as np
 from streamer.errors import StreamerError
 from streamer.metrics.ratio import Ratio
 
-_BLOCK = 1 << 24  # similarities that are held at a time
-_STEPS = 2.0**20  # steps of a similarity of 1
+_BLOCK = 1 << 23  # similarities that are held at a time
+_STEPS = 1 << 20  # steps of a similarity of 1
 _SAME_VIDEO = -2 * _STEPS  # below any cosine
 
 
@@ -124,7 +124,7 @@ def knn_probe(
         for row, similarity_N, limit in zip(rows.tolist(), similarity_QN, limits_Q, strict=True):
             voters = np.flatnonzero(similarity_N >= limit)
             names, inverse, votes = np.unique(events.labels[voters], return_inverse=True, return_counts=True)
-            nearest = np.full(len(names), _SAME_VIDEO)
+            nearest = np.full(len(names), _SAME_VIDEO, dtype=np.int32)
             np.maximum.at(nearest, inverse, similarity_N[voters])
             right += int(names[np.lexsort((-nearest, -votes))[0]] == events.labels[row])
     return Ratio(float(right), float(len(events.labels)))
@@ -132,7 +132,7 @@ def knn_probe(
 
 @dataclass(frozen=True)
 class _Events:
-    """Events in the order of their videos: unit vectors float32 [N, D]; codes of label and video, int [N]."""
+    """Events in the order of their videos: unit vectors float64 [N, D]; codes of label and video, int [N]."""
 
     vectors: np.ndarray
     labels: np.ndarray
@@ -159,11 +159,10 @@ def _encode(
     names, labels = np.unique(np.asarray(labels_N), return_inverse=True)
     videos = np.unique(np.asarray(videos_N), return_inverse=True)[1].reshape(-1)
     order = np.argsort(videos, kind="stable")
-    vectors = vectors[order]
-    # Scaled first, so that squares neither overflow nor vanish.
-    vectors = vectors / np.maximum(np.abs(vectors).max(axis=1, keepdims=True, initial=0), 1e-45)
+    # In double precision equal similarities fall into the same step, wherever the products are computed.
+    vectors = vectors[order].astype(np.float64)
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
-    vectors = vectors / np.where(norms > 0, norms, 1)
+    vectors /= np.where(norms > 0, norms, 1)
     return _Events(vectors, labels.reshape(-1)[order], videos[order], len(names))
 
 
@@ -175,8 +174,8 @@ def _similarities(events: _Events) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for start, end in pairwise(edges):
         for first in range(start, end, size):
             rows = np.arange(first, min(first + size, end))
-            similarity_QN = events.vectors[rows] @ events.vectors.T
-            similarity_QN *= _STEPS
-            np.rint(similarity_QN, out=similarity_QN)
+            products_QN = events.vectors[rows] @ events.vectors.T
+            products_QN *= _STEPS
+            similarity_QN = np.rint(products_QN, out=products_QN).astype(np.int32)
             similarity_QN[:, start:end] = _SAME_VIDEO
             yield rows, similarity_QN
