@@ -228,5 +228,5 @@ def _events_of_frames(
         if _LABEL.fullmatch(label):
             events.append((first / dataset.fps, frame / dataset.fps, label))
         else:
-            oddities.add("stretch of frames", "without a label", f"{name}, line {first + 1}")
+            oddities.add("gap", "of frames without a label", f"{name}, line {first + 1}")
     return events

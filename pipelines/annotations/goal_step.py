@@ -103,7 +103,7 @@ def _read_segments(
     if not segments:
         return
     if not isinstance(segments, list):
-        oddities.add("list of segments", "left out: it is no list", uid)
+        oddities.add("element", "left out: `segments` is no list", uid)
         return
     if depth == len(LEVELS):
         oddities.add("substep", "with segments of its own, which are left out", uid)

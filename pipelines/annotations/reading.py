@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipelines.annotations.breakfast import BREAKFAST
@@ -51,6 +52,12 @@ def read_truth(path: str | Path) -> Truth:
     )
 
 
+def _listed(columns: Sequence[str]) -> str:
+    """Names of columns for a message, however many and long they are."""
+    shown = [repr(name if len(name) <= 24 else f"{name[:24]}...") for name in columns[:12]]
+    return ", ".join([*shown, "..."] if len(columns) > len(shown) else shown) or "none"
+
+
 def _read_table(path: Path) -> Truth:
     columns = column_names(path, error=TruthError)
     missing = [name for name in COLUMNS if name not in columns]
@@ -66,6 +73,6 @@ def _read_table(path: Path) -> Truth:
         raise TruthError(
             f"{path}: lacks the column{'s' if len(missing) > 1 else ''} {', '.join(missing)} of "
             f"{', '.join(COLUMNS)}, and is no table of EPIC-KITCHENS ({', '.join(REQUIRED)}, and "
-            f"{' or '.join(IDENTIFIERS)}); found {', '.join(map(repr, columns)) or 'none'}"
+            f"{' or '.join(IDENTIFIERS)}); found {_listed(columns)}"
         )
     return read_plain(path)

@@ -80,7 +80,8 @@ class Truth:
         Raises:
             TruthError: at least one annotated video is unknown.
         """
-        self._refuse_unknown([name for name in self.videos if name not in set(known_ids)], known_ids)
+        known = set(known_ids)
+        self._refuse_unknown([name for name in self.videos if name not in known], known)
 
     def _refuse_unknown(self, unknown: list[str], known_ids: Collection[str]) -> None:
         if not unknown:

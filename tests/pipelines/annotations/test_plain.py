@@ -64,7 +64,8 @@ def test_missing_file(tmp_path):
 
 
 def test_other_kind_of_file(tmp_path):
-    assert "not .txt" in refusal(write(tmp_path, HEADER, "truth.txt"))
+    assert "is no known format" in refusal(write(tmp_path, HEADER, "truth.txt"))
+    assert "not .xlsx; give one of these" in refusal(write(tmp_path, HEADER, "truth.xlsx"))
 
 
 def test_missing_columns_are_named_beside_the_found(tmp_path):
