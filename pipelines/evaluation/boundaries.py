@@ -31,12 +31,18 @@ HEADLINE_THRESHOLD = 0.05
 
 
 def measure_events(events: Sequence[Segment] | Sequence[LabelledSegment]) -> dict[str, Measure]:
-    """Counts events and tells how long they are: events, event_length_mean_s, event_length_median_s."""
+    """Counts events and tells how long they are.
+
+    Returns:
+        events, and event_length_{mean,median,shortest,longest}_s.
+    """
     lengths = event_lengths(events)
     return {
         "events": Measure(float(lengths.count)),
         "event_length_mean_s": Measure(lengths.mean_s),
         "event_length_median_s": Measure(lengths.median_s),
+        "event_length_shortest_s": Measure(lengths.shortest_s),
+        "event_length_longest_s": Measure(lengths.longest_s),
     }
 
 

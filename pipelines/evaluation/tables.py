@@ -18,7 +18,7 @@ from pipelines.evaluation.summary import BEST_LEVEL
 from pipelines.wording import counted
 
 TABLE_WIDTH = 96
-LONGEST_NAME = 16
+LONGEST_NAME = 15
 """Characters of a predictor; longer names are cut."""
 
 NAME_WIDTH = len(max(FLOORS, key=len))
@@ -29,6 +29,7 @@ Columns = Mapping[str, tuple[str, int]]
 
 WHOLE: Columns = {"HLR IoU": ("hlr_iou", 3), "MoF": ("hlr_mof", 3), "sym.F1": ("symmetric_f1", 3)}
 TREE: Columns = {"T full": ("t_full_f1", 3)}
+LABELLED_TREE: Columns = {"L": ("l_f1", 3)}
 LEVEL: Columns = {
     "F1@.5s": ("boundary_f1@0.5s", 3),
     "F1@3s": ("boundary_f1@3s", 3),
@@ -82,7 +83,7 @@ def render_tables(summary: pd.DataFrame, own: str) -> Table:
             continue
         tables = [_predictor_table(str(name), rows, trees, own), _level_table(str(name), rows, own)]
         if _has(rows, "frame_accuracy"):
-            tables.append(_label_table(str(name), rows, own))
+            tables.append(_label_table(str(name), rows, trees, own))
         if _is_defined(rows, "retrieval_map"):
             tables.append(_representation_table(str(name), rows, own))
         for table in tables:
@@ -123,14 +124,16 @@ def _level_table(name: str, rows: pd.DataFrame, own: str) -> Table:
     return table
 
 
-def _label_table(name: str, rows: pd.DataFrame, own: str) -> Table:
-    table = _table(f"Labels of {name!r}", ("level", *LABELS), _label_caption(rows), NAME_WIDTH)
+def _label_table(name: str, rows: pd.DataFrame, trees: pd.DataFrame, own: str) -> Table:
+    headers = (*LABELLED_TREE, "level", *LABELS)
+    table = _table(f"Labels of {name!r}", headers, _label_caption(rows), NAME_WIDTH)
     for predictor in in_order(own):
         level, means = _best_level(rows, predictor), _means(rows, predictor)
-        _add(table, predictor, [level, *_cells(means, LABELS, prefix=BEST_LEVEL)], own)
+        whole = _cells(_means(trees, predictor), LABELLED_TREE)
+        _add(table, predictor, [*whole, level, *_cells(means, LABELS, prefix=BEST_LEVEL)], own)
         if predictor == own and _has(rows, CLUSTERED + "frame_accuracy"):
             cells = _cells(means, LABELS, prefix=BEST_LEVEL + CLUSTERED)
-            _add(table, "  clustered", [level, *cells], own)
+            _add(table, "  clustered", ["", level, *cells], own)
     return table
 
 
@@ -213,7 +216,10 @@ def _caption(rows: pd.DataFrame, trees: pd.DataFrame) -> str:
 
 
 def _label_caption(rows: pd.DataFrame) -> str:
-    lines = ["Of the same level. Every event is a cluster; clusters and labels are matched per video."]
+    lines = [
+        "L: the whole hierarchy against the labels of all annotated levels. Else of the level named; every",
+        "event is a cluster, and clusters are matched with labels one to one per video.",
+    ]
     if _has(rows, f"{CLUSTERED}frame_accuracy"):
         lines.append("clustered: by representation, into as many clusters as the video has labels.")
     return "\n".join([*lines, *_undefined(rows, "Accuracy", "frame_accuracy")])

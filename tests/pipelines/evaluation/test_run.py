@@ -1,5 +1,8 @@
 """Scores of a whole run: what is scored, what is refused, what is written and recorded."""
 
+from dataclasses import replace
+
+import numpy as np
 import pandas as pd
 import pyarrow.parquet as pq
 import pytest
@@ -13,9 +16,9 @@ from pipelines.evaluation.run import evaluate_run, show
 from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, write_scores
 from pipelines.run_folder import RunFolderError
 from pipelines.tracking import TrackingError
-from pipelines.truth import read_truth
+from pipelines.truth import Truth, read_truth
 from streamer.errors import HierarchyError, TruthError
-from tests.pipelines.finished_run import THREE_LEVELS, files_below, make_run, write_truth
+from tests.pipelines.finished_run import THREE_LEVELS, files_below, make_hierarchy, make_run, write_truth
 
 # The coarser annotation is the middle level of `THREE_LEVELS`, event by event.
 MIDDLE = [f"a,scene,{start},{end},s" for start, end in ((0, 2), (2, 6), (6, 12), (12, 20))]
@@ -70,6 +73,47 @@ def test_videos_without_score_are_told_by_kind(tmp_path):
     assert "[/x]4 and 2 more" in text
     assert "1 annotated video not in the run: elsewhere\n" in text
     assert "1 video without annotation, and so without scores: [b]\n" in text
+
+
+def test_videos_are_found_by_name_as_datasets_call_them(tmp_path):
+    folder = make_run(tmp_path / "run", ["P01/videos/a", "P01/videos/b"])
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE, "z,scene,0,5,s"))
+    assert (evaluation.scored, evaluation.unknown) == (["P01/videos/a"], ["z"])
+    assert {s.video_id for s in evaluation.scores} == {"P01/videos/a"}
+    assert evaluation.truth.notes == ("1 video found by name, such as a as P01/videos/a",)
+
+
+def test_background_of_a_dataset_is_no_event_and_no_label(tmp_path):
+    folder = make_run(tmp_path / "run", ["a"])
+    videos = {"a": {"action": [(0.0, 6.0, "SIL"), (6.0, 12.0, "pour"), (12.0, 20.0, "SIL")]}}
+    truth = Truth(tmp_path, videos, frozenset({"SIL"}), dataset="Breakfast")
+    evaluation = evaluate_run(folder, truth, 0, quiet())
+    values = {(s.predictor, s.metric): s.value for s in evaluation.scores}
+    assert values["truth", "events"] == 1
+    alone = {"a": {"action": [(0.0, 20.0, "SIL")]}}
+    evaluation = evaluate_run(folder, replace(truth, videos=alone), 0, quiet())
+    assert "frame_accuracy" not in {s.metric for s in evaluation.scores}
+
+
+def test_representations_are_judged_over_all_videos(tmp_path):
+    folder = make_run(tmp_path / "run", ["a", "b"])
+    for name in "ab":
+        plain = make_hierarchy(name)
+        vectors = np.eye(8, dtype=np.float32)
+        levels = [
+            [replace(event, representation=vectors[n]) for n, event in enumerate(level)]
+            for level in plain.levels
+        ]
+        replace(plain, levels=levels).to_parquet(folder.hierarchy_of(name))
+    rows = [f"{row[:-1]}{n}" for n, row in enumerate(MIDDLE)]
+    rows += [f"b{row[1:]}" for row in rows]
+    evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *rows))
+    of_all = {
+        (s.predictor, s.metric): s.value for s in evaluation.scores if s.video_id is None and s.level == 1
+    }
+    assert of_all["streamer", "retrieval_map"] == 1 > of_all["shuffled", "retrieval_map"]
+    assert "Representations of streamer" in shown(evaluation)
+    assert {s.predictor for s in evaluation.scores if s.metric == "clustered_edit"} == {"streamer"}
 
 
 def test_nothing_is_told_where_every_video_has_a_score(tmp_path):
@@ -150,7 +194,7 @@ def test_folder_that_is_no_run(tmp_path):
 
 def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
-    folder = make_run(tmp_path / "run[/x]")
+    folder = make_run(tmp_path / "run[/x]", ["a", "x/b"])
     truth = write_truth(
         tmp_path / "truth.csv", *MIDDLE, *[row.replace("a,scene", "b,action.1") for row in MIDDLE]
     )
@@ -158,12 +202,14 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
     console = Console(width=110)
     with console.capture() as capture:
         assert evaluate(EvaluateConfig(str(folder.root), str(truth), tracking_uri=uri), console) == 0
-    assert str(folder.evaluation) in capture.get().replace("\n", "")
+    text = capture.get()
+    assert str(folder.evaluation) in text.replace("\n", "")
+    assert "1 video found by name, such as b as x/b\n" in text
     assert len(pd.read_parquet(folder.evaluation)["video_id"].unique()) == 2
     assert sorted(path.name for path in folder.figures.iterdir()) == [
         "a.signal.png",
         "a.timeline.png",
-        "b.timeline.png",
+        "x%2Fb.timeline.png",
     ]
     client = MlflowClient(uri)
     experiment = client.get_experiment_by_name("streamer")
