@@ -57,8 +57,9 @@ def _scores_tables(
     rows: Sequence[Row], runs: Sequence[str], floors: Sequence[str], width: int
 ) -> Iterator[Table]:
     headings = {label: label.removeprefix(FLOOR).replace("_", "\n") for label in floors}
-    columns = [(label, SCORE_WIDTH) for label in runs]
-    columns += [(label, max(FLOOR_WIDTH, *map(len, text.split("\n")))) for label, text in headings.items()]
+    blind = [(label, max(FLOOR_WIDTH, *map(len, text.split("\n")))) for label, text in headings.items()]
+    together = sum(needed + BETWEEN for _, needed in blind) <= width - METRIC_WIDTH
+    columns = [[(label, SCORE_WIDTH)] for label in runs] + ([blind] if together else [[one] for one in blind])
     for chosen in _packed(columns, width):
         table = _table()
         for label in chosen:
@@ -68,14 +69,15 @@ def _scores_tables(
             else:
                 table.add_column(Text(headings[label], style="dim"), justify="right", min_width=FLOOR_WIDTH)
         for row in rows:
-            cells = [_cell(row, label, _score if label in runs else _floor) for label in chosen]
-            table.add_row(Text(title_of(row)), *cells)
+            if any(label in row.cells for label in chosen):
+                cells = [_cell(row, label, _score if label in runs else _floor) for label in chosen]
+                table.add_row(_title(row), *cells)
         yield table
 
 
 def _differences_tables(rows: Sequence[Row], runs: Sequence[str], width: int) -> Iterator[Table]:
     rows = [row for row in rows if row.first.selection not in CORPUS]
-    columns = [(label, DIFFERENCE_WIDTH) for label in runs[1:]] if rows else []
+    columns = [[(label, DIFFERENCE_WIDTH)] for label in runs[1:]] if rows else []
     for chosen in _packed(columns, width):
         table = _table()
         for label in chosen:
@@ -85,16 +87,17 @@ def _differences_tables(rows: Sequence[Row], runs: Sequence[str], width: int) ->
         yield table
 
 
-def _packed(columns: Sequence[tuple[str, int]], width: int) -> list[list[str]]:
-    """Deals columns to tables, as many to each as fit beside the metrics; at least one."""
+def _packed(blocks: Sequence[Sequence[tuple[str, int]]], width: int) -> list[list[str]]:
+    """Deals columns to tables, as many to each as fit beside the metrics; those of a block stay together."""
     tables: list[list[str]] = []
     room = 0
-    for label, needed in columns:
-        room -= needed + BETWEEN
+    for block in blocks:
+        needed = sum(wide + BETWEEN for _, wide in block)
+        room -= needed
         if not tables or room < 0:
             tables.append([])
-            room = width - METRIC_WIDTH - needed - BETWEEN
-        tables[-1].append(label)
+            room = width - METRIC_WIDTH - needed
+        tables[-1] += [label for label, _ in block]
     return tables
 
 
@@ -102,6 +105,11 @@ def _table() -> Table:
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("", width=METRIC_WIDTH - 1)
     return table
+
+
+def _title(row: Row) -> Text:
+    """A row's title; the floor of representations stands below what it is the floor of."""
+    return Text("  shuffled" if row.first.selection == "shuffled" else title_of(row))
 
 
 def _cell(row: Row, label: str, content: Cell) -> Text:

@@ -88,11 +88,12 @@ def track_columns(
             tags=_tags(column, shared),
         )
         with ended(tracker):
+            # Scores first: MLflow's page of a comparison begins with the first metric.
+            tracker.log_metrics(child_metrics(own, names))
             if column.run is None:
                 tracker.log_params({"predictor": column.predictor})
             else:
                 remarks += _track_run(tracker, column.run, scored_now=config.truth is not None)
-            tracker.log_metrics(child_metrics(own, names))
     return remarks
 
 
@@ -110,15 +111,15 @@ def child_metrics(figures: Sequence[Figure], names: Mapping[str, str]) -> dict[s
         names: names of levels of annotation that may stand in a metric's name.
     """
     values: dict[str, float] = {}
-    for figure in figures:
-        if figure.aggregate == "mean" and figure.selection in ("level", "corpus"):
-            level = names[figure.truth_level]
-            values[metric_name(level, figure.metric, level=figure.level)] = figure.value
     for truth_level, name in names.items():
         for row in rows_of(figures, truth_level):
             figure = row.first
             if figure.selection not in CORPUS:
                 values |= _of_figure(figure, name)
+    for figure in figures:
+        if figure.aggregate == "mean" and figure.selection in ("level", "corpus"):
+            level = names[figure.truth_level]
+            values[metric_name(level, figure.metric, level=figure.level)] = figure.value
     return {name: value for name, value in values.items() if not math.isnan(value)}
 
 

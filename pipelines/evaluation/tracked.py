@@ -15,14 +15,24 @@ HEADLINE = re.compile(
     r"|gebd_f1.*|events|event_length_median_s)"
     r"|hlr_.*|(symmetric|t_full|t_reduced|l)_f1|retrieval_.*|knn_accuracy"
 )
-"""Metrics of which MLflow is told; of the run's own levels also precision and recall of boundaries."""
+"""Metrics of which MLflow is told, of a run's own whole hierarchy and best level."""
+
+OF_A_LEVEL = re.compile(
+    r"boundary_(precision|recall|f1)@(0\.5|3)s|events|retrieval_(map|recall@1)|knn_accuracy"
+)
+"""Of each of its levels, and of the same with representations dealt out at random."""
+
+BESIDE = re.compile(
+    r"hlr_.*|(symmetric|t_full|l)_f1|events|best_level_(boundary_f1@(0\.5|3)s|gebd_f1@0\.05|frame_accuracy|events)"
+)
+"""Of each floor and of the annotation."""
 
 
 def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
     """Defined means under the names of `pipelines.metric_names`.
 
-    Of the floors only what is of their whole hierarchy or of their best level: `evaluation.parquet` has the
-    rest, and a page of MLflow with hundreds of charts helps nobody.
+    Only the usual ones: `evaluation.parquet` has the rest, and a page of MLflow with hundreds of charts helps
+    nobody.
 
     Args:
         summary: what `summarise` returned.
@@ -48,7 +58,6 @@ def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
 
 
 def _is_told(metric: str, predictor: str, of_a_level: bool, own: str) -> bool:
-    if of_a_level and predictor not in (own, SHUFFLED):
-        return False
-    own_boundaries = of_a_level and predictor == own and metric.startswith("boundary_")
-    return own_boundaries or HEADLINE.fullmatch(metric) is not None
+    if of_a_level:
+        return predictor in (own, SHUFFLED) and OF_A_LEVEL.fullmatch(metric) is not None
+    return (HEADLINE if predictor == own else BESIDE).fullmatch(metric) is not None
