@@ -27,6 +27,7 @@ def open_run(
     folder: RunFolder,
     inputs: Inputs,
     *,
+    predictor: str | None = None,
     database: Path | None = None,
     earlier: Mapping[str, Any] | None = None,
     lock: FolderLock,
@@ -35,10 +36,11 @@ def open_run(
     """Makes the folder, free of an earlier run where that was asked for, and records what the run will do.
 
     Args:
-        command: `train` or `segment`.
+        command: `train`, `segment` or `baseline`.
         config: its configuration, as plain values.
         folder: the run.
         inputs: what it reads.
+        predictor: what scores call the one that cuts; None for the model.
         database: what `prepare_store` returned.
         earlier: `run.json` of the run that goes on, whose MLflow run goes on too.
         lock: of the folder.
@@ -76,6 +78,7 @@ def open_run(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts: dict[str, Any] = {
         "command": command,
+        **({} if predictor is None else {"predictor": predictor}),
         "config": dict(config),
         "seed": config.get("seed"),
         "software": software(),
