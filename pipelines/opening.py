@@ -64,7 +64,7 @@ def open_run(
         going_on=tracked.get("run_id"),
         tags=run_tags(
             command,
-            predictor=str(config.get("predictor", STREAMER)),
+            predictor=predictor or STREAMER,
             folder=folder.root,
             inputs=config["inputs"],
             software=software(),

@@ -29,9 +29,6 @@ if TYPE_CHECKING:
 DATABASE_FILE = "mlflow.db"
 SQLITE = "sqlite:///"
 MAX_BATCH = 1000  # metrics that one call of MLflow takes
-EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
-"""Makes MLflow's pages those of trained models, not those of language models."""
-
 DATASET_COLUMNS = ("video_id", "uri", "start_s", "end_s", "split")
 
 
@@ -160,9 +157,7 @@ class Tracker:
                 self.experiment_id = found.experiment_id
             else:
                 location = _artifact_location(self.uri)
-                self.experiment_id = self._client.create_experiment(
-                    experiment, artifact_location=location, tags=EXPERIMENT_TAGS
-                )
+                self.experiment_id = self._client.create_experiment(experiment, artifact_location=location)
             self.goes_on = going_on is not None and self._reopen(going_on)
             if going_on is not None and self.goes_on:
                 self.run_id = going_on

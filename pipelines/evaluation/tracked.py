@@ -40,7 +40,8 @@ def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
     """
     names = unique_names(dict.fromkeys(summary["truth_level"]))
     values: dict[str, float] = {}
-    for row in summary.to_dict("records"):
+    rows = summary.to_dict("records")
+    for row in sorted(rows, key=lambda row: row["predictor"] != own):  # MLflow shows the first first
         best = row["metric"].startswith(BEST_LEVEL)
         of_a_level = not pd.isna(row["level"]) and not best
         predictor = row["predictor"]
