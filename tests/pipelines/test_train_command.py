@@ -117,7 +117,7 @@ def test_run_json_and_signals(one):
         assert [time for time in ended if time > 0] == pytest.approx(hierarchy.boundaries(0))
 
 
-def test_the_run_is_tracked_in_its_own_folder(one):
+def test_the_run_is_tracked_in_its_own_folder(one, clips):
     client, run = tracked(one.folder)
     assert one.folder.read_run()["mlflow"]["uri"] == f"sqlite:///{one.folder.root / 'mlflow.db'}"
     assert run.info.status == "FINISHED"
@@ -130,9 +130,9 @@ def test_the_run_is_tracked_in_its_own_folder(one):
     assert steps[-1] == sum(SECONDS.values()) * 2
     assert "signal/level0" in run.data.metrics
     assert run.inputs is not None
-    assert {used.dataset.name for used in run.inputs.dataset_inputs} == {"clips", "truth"}
+    assert {used.dataset.name for used in run.inputs.dataset_inputs} == {clips.name, "truth"}
     assert run.data.tags["streamer.command"] == "train"
-    assert run.data.tags["streamer.dataset"] == "clips"
+    assert run.data.tags["streamer.dataset"] == clips.name
     found = artifacts(client, run)
     assert "videos.parquet" in found
     assert any(path.endswith(".png") for path in found)
@@ -152,20 +152,22 @@ def test_the_model_is_tracked_with_its_scores(one):
     assert checksum(checkpoint.load(logged).levels) == one.folder.read_run()["parameters_crc32"]
 
 
-def test_a_run_that_is_killed_while_it_is_scored_learns_nothing_again(one, clips, command, monkeypatch):
+def test_a_run_that_is_killed_while_it_is_scored_learns_nothing_again(tmp_path, command, monkeypatch):
     def killed(*_, **__):
         raise RuntimeError("killed")
 
+    vectors = write_vectors(tmp_path / "a.npy", 40)
     with monkeypatch.context() as patch:
         patch.setattr("pipelines.train.conclude", killed)
         with pytest.raises(RuntimeError, match="killed"):
-            command("train", clips, *SETTINGS)
-    again = command("train", clips, *SETTINGS)
+            command("train", vectors, *MODEL)
+    hierarchy = tmp_path / "run" / "hierarchy" / "a.parquet"
+    written = hierarchy.stat().st_mtime_ns
+    again = command("train", vectors, *MODEL)
     assert again.code == 0
-    assert "4 videos done so far" in again.output
-    run = check_run(again.folder)
-    assert run["parameters_crc32"] == one.folder.read_run()["parameters_crc32"]
-    assert run["totals"] == one.folder.read_run()["totals"]
+    assert "1 videos done so far" in again.output
+    check_run(again.folder)
+    assert hierarchy.stat().st_mtime_ns == written
     assert [path.name for path in again.folder.checkpoints.iterdir() if path.is_dir()] == [FINAL_CHECKPOINT]
 
 
