@@ -122,5 +122,18 @@ def test_an_absent_server_ends_a_command_before_anything_is_written(folder, tmp_
     assert not folder.root.exists()
 
 
+def test_the_same_inputs_are_the_same_dataset_whatever_became_of_them(folder, store):
+    tracker = Tracker(folder, "datasets", "name", store, source="s")
+    found = [{"video_id": name, "uri": f"/data/{name}.mp4", "start_s": None} for name in "ab"]
+    ended = [{**row, "end_s": None, "status": "done", "snippets": 40} for row in reversed(found)]
+    other = [{**row, "end_s": 3.0} for row in found]
+    for rows in (found, ended, other):
+        tracker.log_dataset(rows, "/data", "videos", "train")
+    inputs = MlflowClient(tracker.uri).get_run(tracker.run_id).inputs
+    assert inputs is not None
+    digests = [used.dataset.digest for used in inputs.dataset_inputs]
+    assert len(set(digests)) == len(digests) == 2, "one for the first two, another for the third"
+
+
 def test_flatten():
     assert flatten({"a": 1, "b": {"c": {"d": 2}, "e": []}}) == {"a": 1, "b.c.d": 2, "b.e": []}

@@ -165,7 +165,6 @@ def test_a_run_that_is_killed_while_it_is_scored_learns_nothing_again(tmp_path, 
     written = hierarchy.stat().st_mtime_ns
     again = command("train", vectors, *MODEL)
     assert again.code == 0
-    assert "1 videos done so far" in again.output
     check_run(again.folder)
     assert hierarchy.stat().st_mtime_ns == written
     assert [path.name for path in again.folder.checkpoints.iterdir() if path.is_dir()] == [FINAL_CHECKPOINT]

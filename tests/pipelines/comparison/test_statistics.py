@@ -164,6 +164,17 @@ def test_a_metric_of_levels_alone_has_none_where_nothing_is_best(tmp_path):
     assert np.isnan(best.value)
 
 
+def test_where_nothing_is_best_the_whole_hierarchy_does_not_stand_in(tmp_path):
+    nothing = rows(dict.fromkeys(VIDEOS, float("nan")), "boundary_f1@0.5s", level=0)
+    both = [*rows(values_of(1), "odd_one"), *rows(values_of(2), "odd_one", level=0)]
+    folders = [scored_run(tmp_path / n, [*annotated(), *nothing, *both]) for n in "ab"]
+    found = figures_of(*folders, metrics=["odd_one"])
+    assert np.isnan(figure(found, "a", "odd_one", selection="best").value)
+    assert figure(found, "a", "odd_one", selection="whole").value == pytest.approx(
+        np.mean(list(values_of(1).values()))
+    )
+
+
 def test_of_a_distance_less_is_better_and_of_a_count_nothing_is(tmp_path):
     distance, count = "boundary_distance_s", "events"
     folders = []
