@@ -7,32 +7,29 @@ import re
 import pandas as pd
 
 from pipelines.evaluation.predictors import SHUFFLED
+from pipelines.evaluation.scores import TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL
 from pipelines.metric_names import metric_name, unique_names
 
 HEADLINE = re.compile(
-    r"(best_level_)?((clustered_)?(frame_accuracy|frame_iou|frame_f1|edit|segmental_f1@\d+)|boundary_f1@.*"
+    r"(best_level_)?((clustered_)?(frame_accuracy|edit|segmental_f1@50)|boundary_f1@.*"
     r"|gebd_f1.*|events|event_length_median_s)"
     r"|hlr_.*|(symmetric|t_full|t_reduced|l)_f1|retrieval_.*|knn_accuracy"
 )
-"""Metrics of which MLflow is told, of a run's own whole hierarchy and best level."""
+"""Metrics of a run of which MLflow is told; of its levels also precision and recall of boundaries."""
 
-OF_A_LEVEL = re.compile(
-    r"boundary_(precision|recall|f1)@(0\.5|3)s|events|retrieval_(map|recall@1)|knn_accuracy"
+FLOOR_HEADLINE = re.compile(
+    r"best_level_(boundary_f1@.*|gebd_f1@.*|events|frame_accuracy)"
+    r"|hlr_.*|(symmetric|t_full|l)_f1|retrieval_map|knn_accuracy"
 )
-"""Of each of its levels, and of the same with representations dealt out at random."""
-
-BESIDE = re.compile(
-    r"hlr_.*|(symmetric|t_full|l)_f1|events|best_level_(boundary_f1@(0\.5|3)s|gebd_f1@0\.05|frame_accuracy|events)"
-)
-"""Of each floor and of the annotation."""
+"""Metrics of floors of which MLflow is told."""
 
 
 def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
     """Defined means under the names of `pipelines.metric_names`.
 
-    Only the usual ones: `evaluation.parquet` has the rest, and a page of MLflow with hundreds of charts helps
-    nobody.
+    Of the floors only the main figures, of their whole hierarchy or of their best level: `evaluation.parquet`
+    has the rest, and a page of MLflow with hundreds of charts helps nobody.
 
     Args:
         summary: what `summarise` returned.
@@ -59,6 +56,6 @@ def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
 
 
 def _is_told(metric: str, predictor: str, of_a_level: bool, own: str) -> bool:
-    if of_a_level:
-        return predictor in (own, SHUFFLED) and OF_A_LEVEL.fullmatch(metric) is not None
-    return (HEADLINE if predictor == own else BESIDE).fullmatch(metric) is not None
+    if predictor not in (own, TRUTH):
+        return (not of_a_level or predictor == SHUFFLED) and FLOOR_HEADLINE.fullmatch(metric) is not None
+    return (of_a_level and metric.startswith("boundary_")) or HEADLINE.fullmatch(metric) is not None

@@ -37,13 +37,11 @@ class Overlaps:
     Attributes:
         rows: index of the annotation, [n].
         events: index of the event, [n].
-        shared: seconds that the two share, above 0, [n].
-        iou: their intersection over union, [n].
+        iou: intersection over union of the two, above 0, [n].
     """
 
     rows: np.ndarray
     events: np.ndarray
-    shared: np.ndarray
     iou: np.ndarray
 
 
@@ -95,7 +93,7 @@ def overlaps(starts: np.ndarray, ends: np.ndarray, truth: np.ndarray) -> Overlap
     shared = np.minimum(ends[events], truth[rows, 1]) - np.maximum(starts[events], truth[rows, 0])
     union = np.maximum(ends[events], truth[rows, 1]) - np.minimum(starts[events], truth[rows, 0])
     some = shared > 0
-    return Overlaps(rows[some], events[some], shared[some], shared[some] / union[some])
+    return Overlaps(rows[some], events[some], shared[some] / union[some])
 
 
 def _level_array(index: int, level: Sequence[Segment]) -> np.ndarray:

@@ -57,7 +57,6 @@ def frame_labels(segments: Segments, *, duration: float, frame_size: float, fill
     tiling = tile(segments, duration)
     names = [segment[2] if len(segment) > 2 else str(place) for place, segment in enumerate(segments)]
     cuts = np.ceil(tiling.edges / frame_size - _GRID_TOLERANCE).astype(np.int64)
-    cuts[-1] = max(cuts[-1], 1)
     return np.repeat(np.array([*names, fill])[tiling.owners], np.diff(cuts))
 
 

@@ -9,13 +9,12 @@ how deep blind hierarchies come to high scores there.
 
 The cut is chosen with the annotation in hand, as there, but by this F1. It is found by ascent:
 
-- Every annotation is given a path down the tree: through the event that it fits best on any level (largest
-  intersection over union; the coarsest, then the earliest of equal ones), above it that event's ancestors,
-  below it always the child that shares most time with the annotation. An event may be paired with an
-  annotation whose path passes it. As a cut meets a path once at most, such pairs are one to one, and the cut
-  with the highest F1 by such pairs is found exactly.
+- Every annotation is given a path down the tree, which ends at the event that it fits best on any level
+  (largest intersection over union; the coarsest, then the earliest of equal ones). An event may be paired
+  with an annotation whose path passes it or ends there. As a cut meets a path once at most, such pairs are
+  one to one, and the cut with the highest F1 by such pairs is found exactly.
 - This cut, the cut found so without regard to paths, and every single level are starts. From each, every
-  matched annotation's path is laid through its partner and the best cut found anew, until F1 rises no more.
+  matched annotation's path is laid to its partner and the best cut found anew, until F1 rises no more.
   The best end is taken.
 
 So F1 is never below that of any level alone. That no other cut is better is not certain; in random trees
@@ -130,7 +129,7 @@ def _best_reduction(tree: list[Level], truth: np.ndarray) -> _Cut:
 def _ascend(
     tree: list[Level], pairs: list[Overlaps], fits: list[np.ndarray], cut: _Cut, truth: np.ndarray
 ) -> _Cut:
-    """Lays the paths through the partners and finds the best cut anew, until F1 rises no more."""
+    """Lays the paths to the partners and finds the best cut anew, until F1 rises no more."""
     while True:
         paired = np.flatnonzero(cut.partners >= 0)
         partners = cut.partners[paired]
@@ -193,26 +192,22 @@ def _values(tree: list[Level], pairs: list[Overlaps], fits: list[np.ndarray]) ->
     Args:
         tree: the levels, finest first.
         pairs: per level what overlaps what.
-        fits: per level the event through which an annotation's path is laid, -1 on all levels but one.
+        fits: per level the event at which an annotation's path ends, -1 on all levels but one.
 
     Returns:
         One value per event of each level.
     """
-    count = len(fits[0])
     paths = [fit.copy() for fit in fits]
-    parents = [np.repeat(np.arange(len(above.starts)), np.diff(above.first_child)) for above in tree[1:]]
-    for depth, parent in enumerate(parents):
+    for depth, above in enumerate(tree[1:]):
+        parents = np.repeat(np.arange(len(above.starts)), np.diff(above.first_child))
         known = paths[depth] >= 0
-        paths[depth + 1][known] = parent[paths[depth][known]]
-    values = [np.zeros(len(level.starts)) for level in tree]
-    for depth in reversed(range(len(tree))):
-        level, path = pairs[depth], paths[depth]
-        if depth < len(parents):
-            inside = parents[depth][level.events] == paths[depth + 1][level.rows]
-            below = _largest(level.rows[inside], level.events[inside], level.shared[inside], count)
-            path[path < 0] = below[path < 0]
-        passed = level.events == path[level.rows]
-        np.maximum.at(values[depth], level.events[passed], level.iou[passed])
+        paths[depth + 1][known] = parents[paths[depth][known]]
+    values: list[np.ndarray] = []
+    for level, path, overlapping in zip(tree, paths, pairs, strict=True):
+        passed = overlapping.events == path[overlapping.rows]
+        value = np.zeros(len(level.starts))
+        np.maximum.at(value, overlapping.events[passed], overlapping.iou[passed])
+        values.append(value)
     return values
 
 

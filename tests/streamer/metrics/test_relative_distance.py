@@ -48,6 +48,12 @@ def test_threshold_is_inclusive():
     assert relative_distance_f1([4.51], [4.0], duration=10, threshold=0.05).value == 0
 
 
+def test_boundaries_of_the_truth_choose_in_time_order():
+    # 4 takes 4.4, which was nearer to 4.5, and 4.5 takes 5: in any order of the input.
+    for truth in ([4.0, 4.5], [4.5, 4.0]):
+        assert relative_distance_f1([4.4, 5.0], truth, duration=10).value == 1
+
+
 times = st.lists(st.integers(1, 199), max_size=20, unique=True).map(lambda xs: [x / 2 for x in xs])
 
 

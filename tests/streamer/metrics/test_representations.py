@@ -134,6 +134,16 @@ def test_collapsed_representations_know_nothing():
     assert knn_probe(vectors, labels, videos, k=1).value == pytest.approx(0.2, abs=0.1)
 
 
+def test_equally_similar_relevant_events_do_not_delay_each_other():
+    vectors = np.array([[1, 0], [1, 0.1], [1, 0.1], [0, 1]])
+    result = event_retrieval(vectors, ["a", "a", "a", "b"], ["x", "y", "y", "y"], ks=(1,))
+    assert result.mean_average_precision == 1
+    assert result.recall_at == {1: 1}
+    # One of another label among them comes first.
+    result = event_retrieval(vectors, ["a", "a", "b", "b"], ["x", "y", "y", "y"], ks=(1, 2))
+    assert result.recall_at == {1: 0.5, 2: 1}
+
+
 def test_a_vector_of_zeros_is_like_nothing():
     vectors = np.array([[1, 0], [0, 0], [-1, 0.1], [1, 0.1]], dtype=np.float32)
     result = event_retrieval(vectors, ["a", "b", "c", "a"], ["x", "y", "y", "y"], ks=(1,))

@@ -133,6 +133,12 @@ def test_without_labels_and_window_both_measures_are_the_same(seed, other_seed):
     assert parts(l_measure(levels, truth, duration=60)) == pytest.approx(parts(by_intervals), nan_ok=True)
 
 
+def test_many_nested_levels_are_no_harder():
+    levels, truth = (random_nested(60, seed, keep=(0.6,) + (0.8,) * 24) for seed in (0, 1))
+    by_intervals = t_measure(levels, truth, duration=60, window=None, transitive=True)
+    assert parts(l_measure(levels, truth, duration=60)) == pytest.approx(parts(by_intervals))
+
+
 def test_chunks_of_queries_make_no_difference(monkeypatch):
     levels, truth = random_nested(300, 0), random_nested(300, 1)
     whole = t_measure(levels, truth, duration=300, transitive=True)
