@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
 from pipelines.run_folder import RunFolder, software
 from pipelines.run_tags import dataset_name, run_tags
 from pipelines.tracking import Tracker
-from pipelines.truth import read_truth
 
 
 def evaluate(config: EvaluateConfig, console: Console) -> int:

@@ -41,17 +41,17 @@ def test_names_of_metrics_are_what_mlflow_takes_whatever_the_levels_are_called()
 
 def test_of_floors_no_level_is_told_but_the_best():
     names = metric_values(summarise(scores_frame(score())), "streamer")
-    assert "scene/streamer/boundary_precision_at_1s/level1" in names
-    assert "scene/dyadic_grid/best_level_boundary_f1_at_0.5s" in names
-    assert "all levels/dyadic_grid/t_full_f1" in names
-    assert not [name for name in names if "level0" in name and "streamer" not in name]
-    assert not [name for name in names if "precision" in name and "streamer" not in name]
+    assert "scene/level1/boundary_precision_at_1s" in names
+    assert "scene/beside/dyadic_grid/best_level/boundary_f1_at_0.5s" in names
+    assert "all levels/beside/dyadic_grid/t_full_f1" in names
+    assert not [name for name in names if "level0" in name and "beside" in name]
+    assert not [name for name in names if "precision" in name and "beside" in name]
 
 
 def test_representations_are_told_beside_their_floor():
     found = [Score(None, who, "scene", 1, "retrieval_map", 0.5) for who in ("mine", "shuffled")]
     names = set(metric_values(summarise(scores_frame(found)), "mine"))
-    assert names == {"scene/mine/retrieval_map/level1", "scene/shuffled/retrieval_map/level1"}
+    assert names == {"scene/level1/retrieval_map", "scene/beside/shuffled/level1/retrieval_map"}
 
 
 def test_undefined_means_are_left_out():
