@@ -21,6 +21,7 @@ from rich.console import Console
 
 from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
+from pipelines.comparison.config import CompareConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
@@ -48,6 +49,7 @@ COMMANDS = {
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "compare": Command(CompareConfig, "pipelines.comparison.command:compare"),
     "export": Command(ExportConfig, "pipelines.exports.command:export"),
     "report": Command(ReportConfig, "pipelines.report.command:report"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
