@@ -21,6 +21,7 @@ from rich.console import Console
 from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
+from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -43,6 +44,7 @@ COMMANDS = {
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "sweep": Command(SweepConfig, "pipelines.sweep.command:sweep"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }
