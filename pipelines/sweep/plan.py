@@ -23,7 +23,16 @@ from pipelines.sweep.options import (
     option_types,
     train_config,
 )
-from pipelines.sweep.space import Settings, Space, grid, options_of, parse_space, random_settings
+from pipelines.sweep.space import (
+    Choices,
+    Range,
+    Settings,
+    Space,
+    grid,
+    options_of,
+    parse_space,
+    random_settings,
+)
 from streamer.config import require
 from streamer.errors import StreamerError
 
@@ -70,12 +79,14 @@ class Plan:
         path: the file.
         file: its content.
         options: of all trials, by dotted name, with absolute paths.
+        space: what is searched.
         trials: all that the sweep does.
     """
 
     path: str
     file: SweepFile
     options: Mapping[str, Any]
+    space: Space
     trials: Sequence[Trial]
 
 
@@ -98,7 +109,7 @@ def read_plan(path: str) -> Plan:
         space = parse_space(file.space, options)
         settings = _settings(file, space)
         options = located(options)
-        return Plan(path, file, options, list(_trials(file, options, settings, list(space))))
+        return Plan(path, file, options, space, list(_trials(file, options, settings, list(space))))
 
 
 def _read_yaml(path: str) -> Mapping[Any, Any]:
@@ -168,6 +179,13 @@ def short_names(options: Sequence[str]) -> dict[str, str]:
 def describe_settings(settings: Mapping[str, Any], words: Mapping[str, str]) -> str:
     """`lr=0.001,modifier=1.05`."""
     return ",".join(f"{words[name]}={describe_value(value)}" for name, value in settings.items())
+
+
+def describe_domain(domain: Choices | Range) -> str:
+    """What is tried for an option: `0.001 or 0.01`, `uniform from 0.8 to 1.2`."""
+    if isinstance(domain, Choices):
+        return " or ".join(map(describe_value, domain.values))
+    return f"{domain.distribution} from {describe_value(domain.low)} to {describe_value(domain.high)}"
 
 
 def describe_value(value: Any) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.folder import SweepFolder
-from pipelines.sweep.plan import Plan, describe_value
+from pipelines.sweep.plan import Plan, describe_domain, describe_value
 from pipelines.sweep.records import Record, ranked
 from pipelines.sweep.scores import tracked_name
 from pipelines.tracking import Tracker
@@ -124,6 +124,6 @@ def _params(plan: Plan) -> Mapping[str, object]:
         "mode": file.mode,
         "trials": len(plan.trials),
         **({"seed": file.seed or 0} if file.search == "random" else {}),
-        **{f"space.{name}": value for name, value in file.space.items()},
+        **{f"space.{name}": describe_domain(domain) for name, domain in plan.space.items()},
         **{f"train.{name}": value for name, value in plan.options.items()},
     }
