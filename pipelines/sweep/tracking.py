@@ -47,6 +47,9 @@ class SweepTracker:
         )
         if not self._tracker.goes_on:
             self._tracker.log_params(_params(plan))
+        # What another start may ask for differently; MLflow keeps the first value of a parameter.
+        for name in ("metric", "mode"):
+            self._tracker.set_tag(f"streamer.{name}", getattr(plan.file, name))
 
     @property
     def uri(self) -> str:
@@ -120,9 +123,6 @@ def _params(plan: Plan) -> Mapping[str, object]:
     file = plan.file
     return {
         "search": file.search,
-        "metric": file.metric,
-        "mode": file.mode,
-        "trials": len(plan.trials),
         **({"seed": file.seed or 0} if file.search == "random" else {}),
         **{f"space.{name}": describe_domain(domain) for name, domain in plan.space.items()},
         **{f"train.{name}": value for name, value in plan.options.items()},
