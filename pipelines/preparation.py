@@ -9,12 +9,12 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import Progress
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.catalog import CatalogEntry, build_catalog
 from pipelines.catalog_table import read_catalog
 from pipelines.inputs import find_inputs, printable
 from pipelines.manifest import CatalogError
 from pipelines.run_folder import RunFolder
-from pipelines.truth import Truth, read_truth
 from pipelines.wording import counted
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, TruthError
@@ -51,7 +51,7 @@ def prepare_inputs(inputs: Sequence[str], truth: str | None, snippet_size: float
 
     Raises:
         CatalogError: nothing was found, nothing can be read, or videos are mixed with vectors.
-        TruthError: the annotations cannot be read, or name videos that are not among the inputs.
+        TruthError: the annotations cannot be read, or do not fit the inputs (see `Truth.for_videos`).
     """
     with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
         task = progress.add_task("looking at inputs", total=None)
@@ -107,7 +107,7 @@ def _settle(
     annotations = read_truth(path) if path is not None else None
     if annotations is not None:
         try:
-            annotations.check_videos([entry.video_id for entry in entries])
+            annotations = annotations.for_videos([entry.video_id for entry in entries])
         except TruthError as error:
             hint = "" if truth else " (found in the input folder; name another with --truth)"
             raise TruthError(f"{error}{hint}") from error
@@ -117,6 +117,8 @@ def _settle(
             soft_wrap=True,
             markup=False,
         )
+        for note in annotations.notes:
+            console.print(f"  {note}", style="yellow", highlight=False, soft_wrap=True, markup=False)
     return Inputs(entries, videos, annotations)
 
 

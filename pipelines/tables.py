@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -40,32 +41,71 @@ def table_rows(
         error: the file is no such table, cannot be read, or lacks columns or has them twice.
     """
     known = (*required, *optional)
-    if path.suffix.lower() == ".csv":
+    if _is_csv(path, error):
         yield from _csv_rows(path, required, known, error)
-    elif path.suffix.lower() == ".parquet":
-        yield from _parquet_rows(path, required, known, error, check_schema)
     else:
+        yield from _parquet_rows(path, required, known, error, check_schema)
+
+
+def column_names(path: Path, *, error: type[StreamerError]) -> list[str]:
+    """Names of the columns of a table, in its order; none if it is empty.
+
+    Args:
+        path: a .csv (UTF-8, with a header) or .parquet file.
+        error: what to raise.
+
+    Raises:
+        error: the file is no such table, or cannot be read.
+    """
+    if _is_csv(path, error):
+        with _csv_faults(path, error), path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(file, skipinitialspace=True, strict=True), [])
+    with _parquet_faults(path, error), pq.ParquetFile(path) as table:
+        return list(table.schema_arrow.names)
+
+
+def _is_csv(path: Path, error: type[StreamerError]) -> bool:
+    suffix = path.suffix.lower()
+    if suffix not in (".csv", ".parquet"):
         raise error(f"{path}: must be a .csv or .parquet file, not {path.suffix or 'one without suffix'}")
+    return suffix == ".csv"
 
 
-def _csv_rows(
-    path: Path, required: Sequence[str], known: Sequence[str], error: type[StreamerError]
-) -> Iterator[Row]:
+@contextmanager
+def _csv_faults(path: Path, error: type[StreamerError]) -> Iterator[None]:
+    """Turns what a CSV file may be refused for into one line."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True, strict=True)
-            _check_columns(path, reader.fieldnames or (), required, known, error)
-            for record in reader:
-                place = f"line {reader.line_num}"
-                if None in record:
-                    raise error(f"{path}, {place}: more values than columns; quote values with commas")
-                yield place, record
+        yield
     except UnicodeDecodeError as cause:
         raise error(f"{path}: is not UTF-8 text; save it as UTF-8 CSV") from cause
     except csv.Error as cause:
         raise error(f"{path}: is not a readable CSV file ({cause}); export it again") from cause
     except OSError as cause:
         raise error(f"{path}: cannot be read ({cause.strerror}); check its permissions") from cause
+
+
+@contextmanager
+def _parquet_faults(path: Path, error: type[StreamerError]) -> Iterator[None]:
+    """Turns what a Parquet file may be refused for into one line."""
+    try:
+        yield
+    except (pa.ArrowException, UnicodeDecodeError) as cause:
+        raise error(f"{path}: is not a readable Parquet file; write it again") from cause
+    except OSError as cause:
+        raise error(f"{path}: cannot be read ({' '.join(str(cause).split())}); check the file") from cause
+
+
+def _csv_rows(
+    path: Path, required: Sequence[str], known: Sequence[str], error: type[StreamerError]
+) -> Iterator[Row]:
+    with _csv_faults(path, error), path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True, strict=True)
+        _check_columns(path, reader.fieldnames or (), required, known, error)
+        for record in reader:
+            place = f"line {reader.line_num}"
+            if None in record:
+                raise error(f"{path}, {place}: more values than columns; quote values with commas")
+            yield place, record
 
 
 def _parquet_rows(
@@ -75,17 +115,12 @@ def _parquet_rows(
     error: type[StreamerError],
     check_schema: Callable[[pa.Schema], None] | None,
 ) -> Iterator[Row]:
-    try:
-        with pq.ParquetFile(path) as file:
-            names = file.schema_arrow.names
-            _check_columns(path, names, required, known, error)
-            if check_schema is not None:
-                check_schema(file.schema_arrow)
-            records = file.read([name for name in known if name in names]).to_pylist()
-    except (pa.ArrowException, UnicodeDecodeError) as cause:
-        raise error(f"{path}: is not a readable Parquet file; write it again") from cause
-    except OSError as cause:
-        raise error(f"{path}: cannot be read ({' '.join(str(cause).split())}); check the file") from cause
+    with _parquet_faults(path, error), pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        _check_columns(path, names, required, known, error)
+        if check_schema is not None:
+            check_schema(file.schema_arrow)
+        records = file.read([name for name in known if name in names]).to_pylist()
     for number, record in enumerate(records, start=1):
         yield f"row {number}", record
 

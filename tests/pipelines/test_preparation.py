@@ -12,6 +12,14 @@ from pipelines.manifest import CatalogError
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, TruthError
+from tests.pipelines.annotations.files import (
+    epic_row,
+    goal_step_video,
+    segment,
+    write,
+    write_epic,
+    write_goal_step,
+)
 from tests.pipelines.finished_run import entry, write_truth
 from tests.pipelines.tiny import tiny_config
 from tests.streamer.video.clips import constant_rate, encode
@@ -100,6 +108,69 @@ def test_truth_of_other_videos_is_refused(folder):
     assert "2 of 3 video_ids are unknown: 'bb' (nearest known: 'b'), 'cc'" in message
     assert "found in the input folder" in message
     assert "found in the input folder" not in refused(TruthError, folder, truth=path)
+
+
+def lay_out(root: Path, clip: Path, *names: str) -> Path:
+    """Copies of one video where a dataset would have its own."""
+    for name in names:
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(clip, root / name)
+    return root
+
+
+def test_epic_kitchens_as_it_arrives(tmp_path, clip):
+    root = lay_out(
+        tmp_path / "EPIC-KITCHENS", clip, "P01/videos/P01_11.MP4", "P01/videos/P01_12.MP4", "P02/P02_101.MP4"
+    )
+    rows = [epic_row("P01_11", 0.5, 1.5), epic_row("P02_101", 0, 1), epic_row("P37_101", 0, 1)]
+    found, text = prepare(root, truth=write_epic(tmp_path / "EPIC_100_validation.csv", *rows))
+    assert [entry.video_id for entry in found.videos] == [
+        "P01/videos/P01_11",
+        "P01/videos/P01_12",
+        "P02/P02_101",
+    ]
+    assert found.truth is not None
+    assert found.truth.videos == {
+        "P01/videos/P01_11": {"action": [(0.5, 1.5, "take plate")]},
+        "P02/P02_101": {"action": [(0, 1, "take plate")]},
+    }
+    assert "2 annotated videos in" in text
+    assert "2 videos found by name, such as P01_11 as P01/videos/P01_11" in text
+    assert "1 of 3 annotated videos are not among the inputs" in text
+
+
+def test_ego4d_as_it_arrives(tmp_path, clip):
+    uids = ["46d00bf5-ed73-4e5f-84eb-9c880eec10d8", "c2d06df7-5d3a-4116-9edb-f1c81a4f669b"]
+    root = lay_out(tmp_path / "ego4d_data", clip, *(f"v2/full_scale/{uid}.mp4" for uid in uids))
+    videos = [goal_step_video(uid, segment(0, 1.5, segments=[segment(0, 1)])) for uid in (*uids, "grp-1")]
+    path = write_goal_step(root / "v2" / "annotations" / "goalstep_val.json", *videos)
+    found, text = prepare(root, truth=path)
+    assert found.truth is not None
+    assert sorted(found.truth.videos) == [f"v2/full_scale/{uid}" for uid in uids]
+    assert "1 other file ignored" in text
+    alone, _ = prepare(root / "v2" / "full_scale", truth=path)
+    assert alone.truth is not None
+    assert sorted(alone.truth.videos) == uids
+
+
+def test_breakfast_and_fifty_salads_as_they_arrive(tmp_path, clip):
+    names = ["P16/cam01/P16_tea.avi", "P23/stereo/P23_tea_ch0.avi", "P23/stereo/P23_tea_ch1.avi"]
+    root = lay_out(tmp_path / "BreakfastII_15fps_qvga_sync", clip, *names)
+    for name in ("P16_cam01_P16_tea", "P23_stereo01_P23_tea", "P30_cam01_P30_tea"):
+        write(tmp_path / "groundTruth" / f"{name}.txt", "SIL\n" * 15 + "pour_water\n" * 15)
+    truth = prepare(root, truth=tmp_path / "groundTruth")[0].truth
+    assert truth is not None
+    assert sorted(truth.videos) == [name.removesuffix(".avi") for name in names]
+    salads = lay_out(tmp_path / "rgb", clip, "rgb-01-1.avi")
+    truth = prepare(salads, truth=write(tmp_path / "rgb-01-1.txt", "1,30,cut_tomato,4\r\n"))[0].truth
+    assert truth is not None
+    assert (truth.videos, truth.notes) == ({"rgb-01-1": {"action": [(0, 1, "cut_tomato")]}}, ())
+
+
+def test_two_copies_of_a_video_are_refused_with_their_names(tmp_path, clip):
+    root = lay_out(tmp_path / "v2", clip, "full_scale/u.mp4", "video_540ss/u.mp4")
+    path = write_goal_step(tmp_path / "g.json", goal_step_video("u", segment(0, 1)))
+    assert "'u' could be full_scale/u or video_540ss/u" in refused(TruthError, root, truth=path)
 
 
 def vectors(*dims: int) -> Inputs:

@@ -5,11 +5,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from pipelines.truth import clip_to_duration, read_truth
+from pipelines.annotations import clip_to_duration, read_truth
 from streamer.errors import TruthError
 
 HEADER = "video_id,level,start_s,end_s,label\n"
-SHARED = Path(__file__).resolve().parents[3] / "shared" / "videos" / "truth.csv"
+SHARED = Path(__file__).resolve().parents[4] / "shared" / "videos" / "truth.csv"
 
 
 def write(tmp_path, text, name="truth.csv"):
@@ -64,7 +64,8 @@ def test_missing_file(tmp_path):
 
 
 def test_other_kind_of_file(tmp_path):
-    assert "not .txt" in refusal(write(tmp_path, HEADER, "truth.txt"))
+    assert "is no known format" in refusal(write(tmp_path, HEADER, "truth.txt"))
+    assert "not .xlsx; give one of these" in refusal(write(tmp_path, HEADER, "truth.xlsx"))
 
 
 def test_missing_columns_are_named_beside_the_found(tmp_path):
