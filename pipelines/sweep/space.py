@@ -97,7 +97,7 @@ def parse_space(values: Mapping[Any, Any], given: Mapping[str, Any]) -> dict[str
     space: dict[str, Choices | Range] = {}
     for key, value in values.items():
         require(key in TRAIN_OPTIONS, f"unknown key space.{key}{nearest(str(key), list(TRAIN_OPTIONS))}")
-        require(key not in NOT_SEARCHED, f"space.{key} cannot be searched: it must be the same in all trials")
+        require(key not in NOT_SEARCHED, f"space.{key} cannot be searched: all trials must have the same")
         fixed = [name for name in given if _overlap(name, key)]
         require(
             not fixed, f"space.{key} is searched, so train.{(fixed or [''])[0]} has no effect: remove one"

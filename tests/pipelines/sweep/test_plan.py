@@ -174,7 +174,7 @@ def refusal(capsys, path: Path) -> str:
         ),
         (
             {"space": {"truth": ["a", "b"]}},
-            "space.truth cannot be searched: it must be the same in all trials",
+            "space.truth cannot be searched: all trials must have the same",
         ),
         ({"space": {"out": ["a", "b"]}}, "space.out cannot be searched"),
         ({"space": {"seed": []}}, "space.seed has no choice"),
