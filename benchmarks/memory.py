@@ -27,7 +27,7 @@ from pipelines.training import TrainingLoop, WorkerReport
 from streamer.config import StreamerConfig
 from streamer.errors import StreamerError
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 from streamer.streamer import Streamer
 
 MINUTES = (10, 60)

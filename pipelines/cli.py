@@ -18,6 +18,7 @@ import yaml
 from jsonargparse import ArgumentParser
 from rich.console import Console
 
+from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.interruption import INTERRUPTED
@@ -43,6 +44,7 @@ COMMANDS = {
     "demo": Command(DemoConfig, "pipelines.demo.command:demo"),
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
+    "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
     "sweep": Command(SweepConfig, "pipelines.sweep.command:sweep"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
@@ -127,7 +129,9 @@ def parse(command: str, words: Sequence[str]) -> Any:
     positional = [name for name in POSITIONAL if name in options]
     for name in positional:
         kind = str if POSITIONAL[name] == "+" else options[name]
-        parser.add_argument(name, type=kind, nargs=POSITIONAL[name], help=_attribute_help(config, name))
+        parser.add_argument(
+            name, metavar=name, type=kind, nargs=POSITIONAL[name], help=_attribute_help(config, name)
+        )
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
     files, others = _split(words, options)
     for file in files:
@@ -229,7 +233,8 @@ class OneLineParser(ArgumentParser):
         ill_typed = re.search(r"(?:--|key \")([\w.]+)\"?: .*(?:Got|Given) value: (.*)", line)
         if ill_typed and ill_typed[1] in self.options:
             name, value = ill_typed.groups()
-            return f"--{name} must be {_describe(self.options[name])}, not {value}"
+            shown = name if name in POSITIONAL else f"--{name}"
+            return f"{shown} must be {_describe(self.options[name])}, not {value}"
         return line
 
 

@@ -9,9 +9,11 @@ from typing import Any
 
 from rich.console import Console
 
-from pipelines import evaluation
 from pipelines.catalog import CatalogEntry
+from pipelines.evaluation.run import evaluate_run, show, track_evaluation
+from pipelines.evaluation.scores import write_scores
 from pipelines.interruption import INTERRUPTED, STOPPED
+from pipelines.run_figures import FIGURED_VIDEOS, draw_figures
 from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.store import REASON
@@ -101,7 +103,7 @@ def conclude(
         _score(folder, truth, seed, tracker, console)
     else:
         done = [row.entry.video_id for row in rows if row.status == "done"]
-        for path in evaluation.draw_figures(folder, done[: evaluation.FIGURED_VIDEOS], None):
+        for path in draw_figures(folder, done[:FIGURED_VIDEOS], None):
             tracker.log_artifact(path, "figures")
     folder.write_run(state, whole)
     tracker.close()
@@ -119,13 +121,13 @@ def conclude(
 
 def _score(folder: RunFolder, truth: Truth, seed: int, tracker: Tracker, console: Console) -> None:
     try:
-        scores = evaluation.evaluate_run(folder, truth, seed, console)
+        scores = evaluate_run(folder, truth, seed, console)
     except TruthError as error:  # all annotated videos failed: the run itself is none the worse
         console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False)
         return
-    evaluation.write_scores(scores, folder)
-    evaluation.show(scores, console)
-    evaluation.track_evaluation(scores, folder, truth, tracker)
+    write_scores(scores.scores, folder)
+    show(scores, console)
+    track_evaluation(scores, folder, tracker)
 
 
 def _tell_rows(rows: Sequence[VideoRow], counts: Mapping[str, int], console: Console) -> None:

@@ -180,8 +180,9 @@ class EvaluateConfig:
 
     Attributes:
         run: folder of the run.
-        truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet).
-        seed: determines the random floor.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of
+            EPIC-KITCHENS, Ego4D Goal-Step, Breakfast or 50 Salads (docs/datasets.md).
+        seed: determines the random floor, and where representations are compared, clusters and draws.
         tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in run.
         experiment: MLflow experiment.
     """

@@ -7,8 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipelines import evaluation
 from pipelines.config import EvaluateConfig
+from pipelines.evaluation.run import evaluate_run, show, track_evaluation
+from pipelines.evaluation.scores import write_scores
 from pipelines.run_folder import RunFolder
 from pipelines.tracking import Tracker
 from pipelines.truth import read_truth
@@ -24,15 +25,17 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     folder = RunFolder(config.run)
     run = folder.read_run()
     truth = read_truth(config.truth)
-    scores = evaluation.evaluate_run(folder, truth, config.seed, console)
+    scores = evaluate_run(folder, truth, config.seed, console)
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
     tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
-    evaluation.write_scores(scores, folder)
-    evaluation.show(scores, console)
+    write_scores(scores.scores, folder)
+    for note in scores.truth.notes:
+        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
+    show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
-    rows = [row for row in folder.read_videos() if row["video_id"] in truth.videos]
+    rows = [row for row in folder.read_videos() if row["video_id"] in scores.truth.videos]
     tracker.log_dataset(rows, str(Path(config.truth).absolute()), "annotated videos", "evaluation")
-    evaluation.track_evaluation(scores, folder, truth, tracker)
+    track_evaluation(scores, folder, tracker)
     tracker.close()
     console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"MLflow  {tracker.directions}", highlight=False, soft_wrap=True, markup=False)

@@ -24,6 +24,7 @@ def open_run(
     folder: RunFolder,
     inputs: Inputs,
     *,
+    predictor: str | None = None,
     database: Path | None = None,
     earlier: Mapping[str, Any] | None = None,
     lock: FolderLock,
@@ -32,10 +33,11 @@ def open_run(
     """Makes the folder, free of an earlier run where that was asked for, and records what the run will do.
 
     Args:
-        command: `train` or `segment`.
+        command: `train`, `segment` or `baseline`.
         config: its configuration, as plain values.
         folder: the run.
         inputs: what it reads.
+        predictor: what scores call the one that cuts; None for the model.
         database: what `prepare_store` returned.
         earlier: `run.json` of the run that goes on, whose MLflow run goes on too.
         lock: of the folder.
@@ -65,6 +67,7 @@ def open_run(
     now = datetime.now(timezone.utc).isoformat(timespec="seconds")
     facts: dict[str, Any] = {
         "command": command,
+        **({} if predictor is None else {"predictor": predictor}),
         "config": dict(config),
         "seed": config.get("seed"),
         "software": software(),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pipelines.snippets import VideoEnd
-from streamer.lane import Signal
+from streamer.signals import Signal
 
 
 @dataclass

@@ -47,7 +47,7 @@ def claim(
     Args:
         folder: the run.
         lock: of the folder; nothing is written there where the run is refused.
-        command: `train` or `segment`.
+        command: `train`, `segment` or `baseline`.
         settings: what is asked for, as plain values, with absolute inputs.
         fresh: whether a run that is there shall be replaced.
 
@@ -76,7 +76,7 @@ def earlier_run(folder: RunFolder, command: str, settings: Mapping[str, Any]) ->
 
     Args:
         folder: the run.
-        command: `train` or `segment`.
+        command: `train`, `segment` or `baseline`.
         settings: what is asked for, as plain values, with absolute inputs.
 
     Returns:

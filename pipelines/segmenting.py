@@ -22,8 +22,8 @@ from pipelines.snippets import SnippetBlock, VideoEnd
 from pipelines.store import HierarchyStore
 from streamer.config import StreamerConfig
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
 from streamer.segmentation import StoredModel
+from streamer.signals import Signal
 
 ITEMS_WAITING = 2  # rows per lane that have come in but not been taken
 WAIT_SECONDS = 0.2  # for a row, between two looks at whether to stop

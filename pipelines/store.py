@@ -10,7 +10,7 @@ import pyarrow.parquet as pq
 from pipelines.run_folder import RunFolder
 from streamer.atomic import atomic_write
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 
 SIGNALS_SCHEMA = pa.schema(
     [

@@ -14,7 +14,7 @@ from pipelines.snippets import SnippetBlock, VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.synchronization import Synchronization
 from streamer.handover import put_video
-from streamer.lane import Signal
+from streamer.signals import Signal
 from streamer.streamer import Streamer
 
 REPORT_SECONDS = 2.0

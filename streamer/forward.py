@@ -16,9 +16,10 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer import distance
-from streamer.lane import Lane, LevelState, Prediction, Signal, Waiting
+from streamer.lane import Lane, LevelState, Prediction, Waiting
 from streamer.levels import Levels
 from streamer.memory import Memory
+from streamer.signals import Signal
 from streamer.tally import Tally
 
 

@@ -18,23 +18,6 @@ from streamer.working_set import WorkingSet
 
 
 @dataclass(frozen=True)
-class Signal:
-    """What one level measured at one snippet.
-
-    Attributes:
-        index: the snippet, counted from the start of its video.
-        level: the level.
-        value: similarity or distance between the level's prediction and its input.
-        boundary: whether an event of the level ended here.
-    """
-
-    index: int
-    level: int
-    value: float
-    boundary: bool
-
-
-@dataclass(frozen=True)
 class Prediction:
     """A level's prediction of its next input.
 

@@ -15,8 +15,8 @@ from streamer import checkpoint
 from streamer.config import Precision, StreamerConfig, config_from_dict
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
 from streamer.release import is_release_checkpoint, load_release_checkpoint
+from streamer.signals import Signal
 from streamer.sources import Decoder, is_vectors, open_source, path_of
 from streamer.streamer import Streamer
 

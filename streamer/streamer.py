@@ -13,7 +13,7 @@ from streamer.config import Precision, StreamerConfig
 from streamer.errors import ConfigError, StreamerError
 from streamer.forward import DueLoss, Forward, Observation
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Lane, Signal, Waiting
+from streamer.lane import Lane, Waiting
 from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
@@ -22,6 +22,7 @@ from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
 from streamer.rows import to_device
 from streamer.schedule import Schedule
+from streamer.signals import Signal
 from streamer.tally import Tally
 
 VECTORS_PER_LOSS = 4  # vectors per loss that waits, beyond which memory is swept although few losses wait

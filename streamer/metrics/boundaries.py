@@ -1,7 +1,7 @@
-"""Precision, recall and F1 of event boundaries within a tolerance in seconds.
+"""Precision, recall and F1 of event boundaries within a tolerance in seconds, and how far they are off.
 
-Boundaries are matched one to one, as many as possible (`mir_eval.segment.detection`). The two ends of the
-video are known beforehand and never count.
+For the first three, boundaries are matched one to one, as many as possible (`mir_eval.segment.detection`).
+The two ends of the video are known beforehand and never count.
 """
 
 import math
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import mir_eval
 import numpy as np
 
-from streamer.metrics.level_reduction import LabelledSegment, Segment
+from streamer.metrics.segments import LabelledSegment, Segment
 
 DECIMALS = 5
 """Decimal places of a second at which mir_eval tells boundaries apart."""
@@ -33,6 +33,19 @@ class BoundaryScores:
     precision: float
     recall: float
     f1: float
+
+
+@dataclass(frozen=True)
+class BoundaryDeviation:
+    """Median distances in seconds between boundaries; nan where undefined.
+
+    Attributes:
+        truth_to_predicted_s: from an annotated boundary to the nearest predicted one.
+        predicted_to_truth_s: from a predicted boundary to the nearest annotated one.
+    """
+
+    truth_to_predicted_s: float
+    predicted_to_truth_s: float
 
 
 def interior_boundaries(
@@ -86,6 +99,36 @@ def boundary_scores(
         _tiling(truth, duration), _tiling(predicted, duration), window=tolerance, trim=True
     )
     return BoundaryScores(float(precision), float(recall), float(f1))
+
+
+def boundary_deviation(
+    predicted: Sequence[float] | np.ndarray, truth: Sequence[float] | np.ndarray
+) -> BoundaryDeviation:
+    """Measures how far boundaries are from the nearest ones on the other side.
+
+    The figures are those of `mir_eval.segment.deviation`, trimmed.
+
+    Args:
+        predicted: boundaries in seconds, any order, without the ends of the video.
+        truth: the same of the annotation; `interior_boundaries` makes both.
+
+    Returns:
+        Median distances in seconds; both nan unless there are predicted and annotated boundaries.
+    """
+    if not (len(predicted) and len(truth)):
+        return BoundaryDeviation(math.nan, math.nan)
+    ours, theirs = (np.unique(np.asarray(times, dtype=np.float64)) for times in (predicted, truth))
+    return BoundaryDeviation(
+        truth_to_predicted_s=float(np.median(_nearest_distances(theirs, ours))),
+        predicted_to_truth_s=float(np.median(_nearest_distances(ours, theirs))),
+    )
+
+
+def _nearest_distances(times: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Distance of each time [n] to the nearest of the others, which ascend."""
+    after = np.minimum(np.searchsorted(others, times), len(others) - 1)
+    before = np.maximum(after - 1, 0)
+    return np.minimum(np.abs(others[after] - times), np.abs(others[before] - times))
 
 
 def _tiling(boundaries: Sequence[float] | np.ndarray, duration: float) -> np.ndarray:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from streamer.errors import StreamerError
-from streamer.metrics.level_reduction import Segment
+from streamer.metrics.segments import Segment
 
 
 def fixed_period(duration: float, period: float) -> list[list[Segment]]:

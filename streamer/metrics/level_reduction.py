@@ -28,17 +28,11 @@ Inputs on which the published protocol has no result are handled so:
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
 
 import numpy as np
 
-from streamer.errors import HierarchyError, StreamerError, TruthError
-
-Segment = tuple[float, float]
-"""Start and end of an event in seconds, half-open."""
-
-LabelledSegment = tuple[float, float, str]
-"""Start and end in seconds, half-open, and the label of an annotated event."""
+from streamer.metrics.event_tree import Level, link_levels
+from streamer.metrics.segments import LabelledSegment, Segment, check_positive, check_truth
 
 
 @dataclass(frozen=True)
@@ -54,18 +48,6 @@ class LevelReduction:
     iou: float
     mof: float
     selected: list[Segment]
-
-
-@dataclass(frozen=True)
-class _Level:
-    """Events of one level in time order; children of event i are first_child[i]:first_child[i + 1]."""
-
-    starts: np.ndarray
-    ends: np.ndarray
-    first_child: np.ndarray
-
-    def segment(self, event: int) -> Segment:
-        return float(self.starts[event]), float(self.ends[event])
 
 
 @dataclass(frozen=True)
@@ -104,12 +86,10 @@ def hierarchical_level_reduction(
         TruthError: an annotation has impossible times.
         StreamerError: duration or fps is not a positive number.
     """
-    for name, value in (("duration", duration), ("fps", fps)):
-        if not (math.isfinite(value) and value > 0):
-            raise StreamerError(f"{name} is {value}: level reduction needs a positive number")
-    _check_truth(truth)
+    check_positive("level reduction", duration=duration, fps=fps)
+    check_truth(truth)
     annotated = np.array([event[:2] for event in (_merged(truth) if merge else truth)]).reshape(-1, 2)
-    linked = _link([_level_array(index, level) for index, level in enumerate(levels) if len(level)])
+    linked = link_levels(levels)
     top = len(linked) - 1
     owned = _assign(linked[top], 0, len(linked[top].starts), annotated)
     reduced = [_reduce(linked, top, event, contenders) for event, contenders in owned.items()]
@@ -119,15 +99,6 @@ def hierarchical_level_reduction(
         mof=_mean_over_frames(selected, annotated, duration, fps),
         selected=selected,
     )
-
-
-def _check_truth(truth: Sequence[LabelledSegment]) -> None:
-    for start, end, label in truth:
-        if not (0 <= start <= end < math.inf):
-            raise TruthError(
-                f"annotation {label!r} from {start} to {end} s: "
-                "times must be finite, not negative and in order"
-            )
 
 
 def _merged(truth: Sequence[LabelledSegment]) -> list[LabelledSegment]:
@@ -141,56 +112,7 @@ def _merged(truth: Sequence[LabelledSegment]) -> list[LabelledSegment]:
     return merged
 
 
-def _level_array(index: int, level: Sequence[Segment]) -> np.ndarray:
-    """Times of one level [n, 2], checked."""
-    events = np.array(level, dtype=np.float64).reshape(-1, 2)
-    valid = np.isfinite(events).all(axis=1) & (events[:, 0] >= 0) & (events[:, 1] >= events[:, 0])
-    if not valid.all():
-        event = int(np.argmin(valid))
-        raise HierarchyError(
-            f"level {index}, event {event}, from {events[event, 0]} to {events[event, 1]} s: "
-            "times must be finite, not negative and in order"
-        )
-    disordered = (np.diff(events, axis=0) < 0).any(axis=1)
-    if disordered.any():
-        event = int(np.argmax(disordered)) + 1
-        raise HierarchyError(f"level {index}, event {event}: out of time order; sort the level by time")
-    return events
-
-
-def _link(levels: list[np.ndarray]) -> list[_Level]:
-    """Levels finest first, with every event tied to its children one level down."""
-    if not levels:
-        raise HierarchyError("no level has an event; level reduction needs at least one")
-    linked: list[_Level] = []
-    above = levels[-1]
-    for below in reversed(levels[:-1]):
-        children = _cut(below, np.unique(above[:, 1]))
-        linked.append(_tie(above, children))
-        above = children
-    linked.append(_tie(above, np.empty((0, 2))))
-    return linked[::-1]
-
-
-def _cut(events: np.ndarray, ends: np.ndarray) -> np.ndarray:
-    """Cuts events [n, 2] at the sorted times `ends` that lie strictly inside them."""
-    first = np.searchsorted(ends, events[:, 0], side="right")
-    last = np.searchsorted(ends, events[:, 1], side="left")
-    if not (last > first).any():
-        return events
-    pieces: list[Segment] = []
-    for (start, end), low, high in zip(events.tolist(), first, last, strict=True):
-        pieces.extend(pairwise([start, *ends[low:high].tolist(), end]))
-    return np.array(sorted(pieces))
-
-
-def _tie(above: np.ndarray, below: np.ndarray) -> _Level:
-    """A parent's children are the events that begin before its end and were not taken by an earlier one."""
-    taken = np.searchsorted(below[:, 0], above[:, 1], side="left")
-    return _Level(above[:, 0], above[:, 1], np.concatenate([[0], taken]))
-
-
-def _assign(level: _Level, low: int, high: int, truth: np.ndarray) -> dict[int, _Contenders]:
+def _assign(level: Level, low: int, high: int, truth: np.ndarray) -> dict[int, _Contenders]:
     """Gives each annotation to the one of the events low:high that it overlaps best.
 
     The earliest event wins a tie; an annotation that overlaps none is given to none. Returns the events
@@ -214,7 +136,7 @@ def _assign(level: _Level, low: int, high: int, truth: np.ndarray) -> dict[int, 
 
 
 def _reduce(
-    levels: list[_Level], depth: int, event: int, contenders: _Contenders
+    levels: list[Level], depth: int, event: int, contenders: _Contenders
 ) -> tuple[float, list[Segment]]:
     """Value of an event that has contenders, and the events kept for it: itself or those below."""
     level = levels[depth]

@@ -7,7 +7,7 @@ from pipelines.catalog import CatalogEntry
 from pipelines.run_folder import RunFolder, VideoRow
 from pipelines.store import HierarchyStore
 from streamer.hierarchy import Event, Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 from tests.levels import close_levels
 
 THREE_LEVELS = ((0.0, 2.0, 5.0, 6.0, 9.0, 12.0), (0.0, 2.0, 6.0, 12.0), (0.0, 6.0))

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from pipelines.run_folder import RunFolder
 from pipelines.snippets import VideoEnd
-from streamer.lane import Signal
+from streamer.signals import Signal
 from tests.pipelines.tiny import SEED, Video, tiny_config, tiny_store
 from tests.plain.lane import DueLoss
 from tests.plain.streamer import PlainStreamer

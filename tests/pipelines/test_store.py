@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from pipelines.run_folder import RunFolder
 from pipelines.store import SIGNALS_SCHEMA, HierarchyStore, read_signals
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 from tests.pipelines.finished_run import make_hierarchy
 
 # As the lane hands them out: upper levels first within a snippet.

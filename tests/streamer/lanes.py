@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from streamer.hierarchy import Event
-from streamer.lane import Signal
+from streamer.signals import Signal
 from streamer.streamer import Streamer
 from tests.plain.shared_lanes import Seen, SharedLanes, Video
 from tests.plain.streamer import PlainStreamer

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from streamer.config import DemarcationConfig, StreamerConfig
 from streamer.hierarchy import Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 from streamer.streamer import Streamer
 from tests.streamer.tiny import ALWAYS, NEVER, parameters, same, tiny, vectors, watch, with_demarcation
 

@@ -7,7 +7,7 @@ import torch
 
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, StreamerError
-from streamer.lane import Signal
+from streamer.signals import Signal
 from streamer.streamer import Streamer
 from tests.streamer.tiny import NEVER, parameters, same, tiny, vectors, watch
 

@@ -4,12 +4,13 @@ import json
 import math
 from pathlib import Path
 
+import mir_eval
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streamer.metrics import boundary_scores, interior_boundaries
+from streamer.metrics import boundary_deviation, boundary_scores, interior_boundaries
 
 RECORDED = json.loads((Path(__file__).parent / "vectors" / "std_metric_vectors.json").read_text())
 CASES = [case for case in RECORDED["boundary_cases"] if case["ground_truth"]]
@@ -70,3 +71,29 @@ def test_times_at_the_ends_of_the_video_are_not_interior():
 
 def test_round_off_does_not_double_a_boundary():
     assert interior_boundaries([(0.0, 0.1 + 0.2), (0.3, 1.0)], 1.0).tolist() == [0.3]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_recorded_deviations_are_reproduced(case):
+    deviation = boundary_deviation(case["prediction"], case["ground_truth"])
+    figures = [deviation.truth_to_predicted_s, deviation.predicted_to_truth_s]
+    if case["prediction"]:
+        assert figures == pytest.approx(case["mir_eval_deviation_trim_ref2est_est2ref"], abs=1e-12)
+    else:
+        assert all(math.isnan(figure) for figure in figures)
+
+
+@given(times.filter(len), times.filter(len))
+def test_deviation_is_that_of_mir_eval(predicted, truth):
+    tilings = [np.array([0, *sorted(side), 100.0]) for side in (truth, predicted)]
+    expected = mir_eval.segment.deviation(
+        *[np.column_stack([edges[:-1], edges[1:]]) for edges in tilings], trim=True
+    )
+    deviation = boundary_deviation(predicted, truth)
+    assert (deviation.truth_to_predicted_s, deviation.predicted_to_truth_s) == pytest.approx(expected)
+
+
+def test_deviation_is_undefined_unless_both_have_boundaries():
+    for sides in (([], [1.0]), ([1.0], []), ([], [])):
+        assert math.isnan(boundary_deviation(*sides).truth_to_predicted_s)
+        assert math.isnan(boundary_deviation(*sides).predicted_to_truth_s)

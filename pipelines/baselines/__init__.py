@@ -1,0 +1,1 @@
+"""Predictors to compare with, which do not learn: blind ones, and ones that look at features or frames."""

@@ -1,0 +1,1 @@
+"""Scores of hierarchies against annotations, beside blind floors."""

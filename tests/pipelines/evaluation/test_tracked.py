@@ -1,0 +1,48 @@
+"""What MLflow is told: names that it takes, and values that exist."""
+
+import math
+
+from mlflow.utils.validation import _validate_metric
+
+from pipelines.evaluation.scores import ALL_LEVELS, scores_frame
+from pipelines.evaluation.summary import summarise
+from pipelines.evaluation.tracked import metric_values
+from tests.pipelines.evaluation.test_scoring import score
+
+HOSTILE_LEVELS = [
+    "..",
+    ".",
+    "a/b",
+    "a_b",
+    "a\\b",
+    "/x",
+    "x/",
+    "../up",
+    "l" * 400,
+    "l" * 399,
+    "été: 5 %",
+    " ",
+    "@#",
+]
+
+
+def test_names_of_metrics_are_what_mlflow_takes_whatever_the_levels_are_called():
+    levels = [(0.0, 10.0), (10.0, 20.0)]
+    truth = {name: [(0.0, 10.0, ""), (10.0, 20.0, "")] for name in HOSTILE_LEVELS}
+    summary = summarise(scores_frame(score(levels=[levels], truth=truth, duration=20.0)))
+    values = metric_values(summary, "streamer")
+    for name, value in values.items():
+        _validate_metric(name, value, 0, 0)
+    plain = metric_values(summary.loc[summary["truth_level"] == "a_b", :], "streamer")
+    whole = [name for name in values if name.startswith(f"{ALL_LEVELS}/")]
+    assert len(values) - len(whole) == len(plain) * len(HOSTILE_LEVELS), "no level may take another's name"
+    assert "a_b/streamer/hlr_iou" in plain
+
+
+def test_undefined_means_are_left_out():
+    truth = {"scene": [(50.0, 60.0, "past the end")]}
+    summary = summarise(scores_frame(score(levels=[[(0.0, 20.0)]], truth=truth, duration=20.0)))
+    values = metric_values(summary, "streamer")
+    assert values["scene/truth/events"] == 0
+    assert not any(math.isnan(value) for value in values.values())
+    assert "scene/streamer/hlr_iou" not in values
