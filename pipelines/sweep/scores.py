@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import pyarrow.parquet as pq
-
-from pipelines.evaluation import metric_values
+from pipelines.evaluation import scores
+from pipelines.evaluation.predictors import STREAMER
+from pipelines.evaluation.summary import summarise
+from pipelines.evaluation.tracked import metric_values
 from pipelines.run_folder import RunFolder
-from pipelines.scoring import PREDICTORS, Score, summarise
 from pipelines.sweep.plan import Plan, SweepError
 
-NAMED_AT_MOST = 3
-OWN = PREDICTORS[0]
+NAMED_AT_MOST = 3  # of the nearest names
+SHOWN = 8  # where none is near
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,16 @@ class Scores:
 
 
 def read_scores(folder: RunFolder) -> Scores | None:
-    """Scores of the hierarchies of a run; None where it was not scored."""
+    """Scores of the hierarchies of a run; None where it was not scored.
+
+    Raises:
+        RunFolderError: they cannot be read, or are of another version.
+    """
     if not folder.evaluation.exists():
         return None
-    with pq.ParquetFile(folder.evaluation) as file:
-        summary = summarise([Score(**row) for row in file.read().to_pylist()])
-    defined = metric_values(summary)
-    every = metric_values(summary.assign(mean=summary["mean"].fillna(0.0)))
+    summary = summarise(scores.read_scores(folder))
+    defined = metric_values(summary, STREAMER)
+    every = metric_values(summary.assign(mean=summary["mean"].fillna(0.0)), STREAMER)
     return Scores(_own(defined), _own(every).keys())
 
 
@@ -48,17 +51,17 @@ def _own(values: Mapping[str, float]) -> dict[str, float]:
     return {
         "/".join([level, *rest]): values[name]
         for name, (level, predictor, *rest) in parts.items()
-        if predictor == OWN
+        if predictor == STREAMER
     }
 
 
 def tracked_name(metric: str) -> str:
     """The name under which MLflow has a score of a trial."""
     level, *rest = metric.split("/")
-    return "/".join([level, OWN, *rest])
+    return "/".join([level, STREAMER, *rest])
 
 
-def check_metric(plan: Plan, scores: Scores) -> None:
+def check_metric(plan: Plan, measured: Scores) -> None:
     """Makes sure that the metric that ranks is one that is measured.
 
     Raises:
@@ -66,11 +69,17 @@ def check_metric(plan: Plan, scores: Scores) -> None:
     """
     metric = plan.file.metric
     # Which levels there are differs from trial to trial.
-    if _family(metric) in map(_family, scores.names):
+    if _family(metric) in map(_family, measured.names):
         return
-    near = difflib.get_close_matches(metric, list(scores.names), NAMED_AT_MOST, cutoff=0.4)
-    hint = f"did you mean {', '.join(near)}?" if near else f"there are {', '.join(sorted(scores.names))}"
-    raise SweepError(f"{plan.path}: unknown metric {metric} ({hint})")
+    near = difflib.get_close_matches(metric, list(measured.names), NAMED_AT_MOST, cutoff=0.4)
+    raise SweepError(f"{plan.path}: unknown metric {metric} ({_hint(near, sorted(measured.names))})")
+
+
+def _hint(near: Sequence[str], known: Sequence[str]) -> str:
+    if near:
+        return f"did you mean {', '.join(near)}?"
+    more = f" and {len(known) - SHOWN} more" if len(known) > SHOWN else ""
+    return f"there are {', '.join(known[:SHOWN])}{more}"
 
 
 def _family(metric: str) -> str:

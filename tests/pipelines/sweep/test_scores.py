@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from pipelines.evaluation import evaluate_run, metric_values, write_scores
+from pipelines.evaluation.run import evaluate_run
+from pipelines.evaluation.scores import write_scores
+from pipelines.evaluation.tracked import metric_values
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.plan import SweepError, read_plan
 from pipelines.sweep.records import Record, settle
@@ -22,8 +24,8 @@ def scored(tmp_path):
     folder = make_run(tmp_path / "run")
     truth = read_truth(write_truth(tmp_path / "t.csv", "a,scene,0,2,x", "a,scene,2,20,y", "b,scene,0,7,x"))
     evaluation = evaluate_run(folder, truth, 0, Console(file=io.StringIO()))
-    write_scores(evaluation, folder)
-    return folder, metric_values(evaluation.summary)
+    write_scores(evaluation.scores, folder)
+    return folder, metric_values(evaluation.summary, evaluation.predictor)
 
 
 def known(folder: RunFolder) -> Scores:
@@ -46,10 +48,10 @@ def test_a_run_without_scores(tmp_path):
     assert read_scores(make_run(tmp_path / "run")) is None
 
 
-@pytest.mark.parametrize("metric", ["scene/hlr_iou", "scene/boundary_f1_at_3s/level0", "scene/events/level9"])
+@pytest.mark.parametrize("metric", ["hlr_iou", "boundary_f1_at_3s/level0", "boundary_f1_at_3s/level9"])
 def test_known_metrics(tmp_path, scored, metric):
     """A level that this trial does not have may exist in another."""
-    check_metric(read_plan(str(write_file(tmp_path, metric=metric))), known(scored[0]))
+    check_metric(read_plan(str(write_file(tmp_path, metric=f"scene/{metric}"))), known(scored[0]))
 
 
 @pytest.mark.parametrize(
@@ -59,7 +61,7 @@ def test_known_metrics(tmp_path, scored, metric):
         ("hlr_iou", "did you mean scene/hlr_iou"),
         ("scene/streamer/hlr_iou", "did you mean scene/hlr_iou"),
         ("scene/boundary_f1_at_3s", "did you mean scene/boundary_f1_at_3s/level"),
-        ("zzzz", "there are scene/"),
+        ("zzzz", "there are all levels/"),
     ],
 )
 def test_an_unknown_metric_is_refused_with_the_nearest(tmp_path, scored, metric, near):
