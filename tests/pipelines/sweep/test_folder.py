@@ -10,7 +10,7 @@ from rich.console import Console
 
 from pipelines.cli import main
 from pipelines.run_folder import RunFolder
-from pipelines.sweep.display import clock, render
+from pipelines.sweep.display import SweepDisplay, clock, render
 from pipelines.sweep.folder import SweepFolder, asked, differences
 from pipelines.sweep.plan import Plan, SweepError, read_plan
 from pipelines.sweep.records import Record, failure, last_line, ranked
@@ -186,6 +186,17 @@ def test_a_table_shows_the_best_then_what_runs_then_what_failed(tmp_path):
         ["4", "3", "3/7", "videos"],
         ["3", "2", "[red]broken[/red]"],
     ]
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_the_table_is_live_on_a_terminal_and_lines_stay(tmp_path, terminal):
+    plan, records = rated(tmp_path, 0.25, None)
+    shown = io.StringIO()
+    with SweepDisplay(Console(file=shown, force_terminal=terminal, width=100), plan) as display:
+        display.show(records)
+        display.tell(records[1].trial, "failed: [bold]x[/bold]")
+    assert ("0.2500" in shown.getvalue()) == terminal
+    assert "trial 2 of 2, seed=1: failed: [bold]x[/bold]\n" in shown.getvalue()
 
 
 @pytest.mark.parametrize(
