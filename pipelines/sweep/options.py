@@ -11,7 +11,6 @@ from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 from pipelines.config import TrainConfig, laptop_model
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
-from pipelines.tracking import flatten
 from streamer.config import fits, nearest, require
 
 Part = TypeVar("Part")
@@ -107,12 +106,6 @@ def describe(kind: Any) -> str:
     if dataclasses.is_dataclass(kind) or len(parts) != 1:
         return "options of its own"
     return describe(parts[0])
-
-
-def group_defaults(group: str) -> dict[str, Any]:
-    """Default values of the options of a group, as `model.learning`, under their dotted names."""
-    every = flatten({"model": dataclasses.asdict(laptop_model())})
-    return {name: value for name, value in every.items() if name.startswith(f"{group}.")}
 
 
 def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:

@@ -16,7 +16,6 @@ from pipelines.sweep.options import (
     convert,
     describe,
     flat_options,
-    group_defaults,
     is_number,
 )
 from streamer.config import ConfigError, nearest, require
@@ -153,13 +152,10 @@ def _range(name: str, distribution: Distribution, ends: Any) -> Range:
 
 
 def options_of(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """The options that a setting sets, by dotted names: of a group all, as it is chosen as a whole."""
+    """The options that a setting sets, by dotted names; what a group's choice leaves out has its default."""
     options: dict[str, Any] = {}
     for name, value in settings.items():
-        if dataclasses.is_dataclass(TRAIN_OPTIONS[name]):
-            options |= {**group_defaults(name), **value}
-        else:
-            options[name] = value
+        options |= value if dataclasses.is_dataclass(TRAIN_OPTIONS[name]) else {name: value}
     return options
 
 

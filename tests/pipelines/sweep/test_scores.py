@@ -48,6 +48,15 @@ def test_a_run_without_scores(tmp_path):
     assert read_scores(make_run(tmp_path / "run")) is None
 
 
+def test_a_metric_that_is_undefined_in_all_videos_is_known(tmp_path):
+    folder = make_run(tmp_path / "run", done=["a"])
+    whole = read_truth(write_truth(tmp_path / "t.csv", "a,scene,0,20,x"))  # has no boundary
+    write_scores(evaluate_run(folder, whole, 0, Console(file=io.StringIO())).scores, folder)
+    metric = "scene/boundary_recall_at_3s/level0"
+    assert metric not in known(folder).values
+    check_metric(read_plan(str(write_file(tmp_path, metric=metric))), known(folder))
+
+
 @pytest.mark.parametrize("metric", ["hlr_iou", "boundary_f1_at_3s/level0", "boundary_f1_at_3s/level9"])
 def test_known_metrics(tmp_path, scored, metric):
     """A level that this trial does not have may exist in another."""

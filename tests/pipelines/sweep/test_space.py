@@ -16,6 +16,11 @@ def test_uniform_numbers_stay_between_their_ends(pair, seed):
     assert low <= Range("uniform", low, high).draw(np.random.default_rng(seed)) <= high
 
 
+def test_rounding_does_not_lead_past_an_end():
+    low, high = 1.0000001, 1.0000002
+    assert Range("uniform", low, high).draw(np.random.default_rng(0)) == low
+
+
 @given(st.floats(1e-12, 1.0), st.floats(1.001, 1e9), seeds)
 def test_loguniform_numbers_stay_between_their_ends(low, factor, seed):
     drawn = Range("loguniform", low, low * factor).draw(np.random.default_rng(seed))

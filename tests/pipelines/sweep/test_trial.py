@@ -25,7 +25,8 @@ sys.exit(143)
 
 
 def launch(folder: Path, code: str) -> Launch:
-    return Launch([sys.executable, "-c", code], dict(os.environ), str(folder), folder, folder / "train.log")
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3])}
+    return Launch([sys.executable, "-c", code], environment, str(folder), folder, folder / "train.log")
 
 
 def never() -> bool:
@@ -69,6 +70,20 @@ def test_it_begins_when_the_folder_is_free(tmp_path):
 
         assert run_process(launch(tmp_path, "raise SystemExit"), stops) == 0
     assert len(looks) >= 2
+
+
+OPEN_INPUT = """
+import sys, threading
+from pipelines.sweep.trial_process import end_with_input
+end_with_input()
+[watcher] = [thread for thread in threading.enumerate() if thread.name == "input"]
+watcher.join(0.5)
+sys.exit(3)
+"""
+
+
+def test_its_input_stays_open(tmp_path):
+    assert run_process(launch(tmp_path, OPEN_INPUT), never) == 3
 
 
 WAITS = """
