@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import json
 import re
 import sys
 from collections import deque
@@ -21,7 +22,9 @@ from rich.console import Console
 from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
+from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
+from pipelines.report.config import ReportConfig
 from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
@@ -46,6 +49,8 @@ COMMANDS = {
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "export": Command(ExportConfig, "pipelines.exports.command:export"),
+    "report": Command(ReportConfig, "pipelines.report.command:report"),
     "sweep": Command(SweepConfig, "pipelines.sweep.command:sweep"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
@@ -160,8 +165,32 @@ def _split(words: Sequence[str], options: Mapping[str, Any]) -> tuple[list[str],
             spelled = re.sub(r"^--[\w.\-]+", lambda name: "--" + name[0][2:].replace("-", "_"), word)
             switch = spelled.startswith("--") and options.get(spelled[2:]) is bool
             valued = bool(rest) and rest[0].lower() in ("true", "false")
+            spelled = _joined(spelled, rest, options)
             others.append(f"{spelled}=true" if switch and not valued else spelled)
     return files, others
+
+
+def _joined(word: str, rest: deque[str], options: Mapping[str, Any]) -> str:
+    """Spells `--name a b`, where the option takes a list, as the parser does: `--name=["a", "b"]`.
+
+    Args:
+        word: an option, with a value after `=` or without, or any other word.
+        rest: the words after it; those that are values are taken out.
+        options: names of all options, with their types.
+    """
+    name, equals, value = word.partition("=")
+    kind = options.get(name[2:]) if name.startswith("--") else None
+    kinds = [part for part in (kind, *get_args(kind)) if get_origin(part) is list]
+    if not kinds:
+        return word
+    values = [value] if equals else []
+    while not equals and rest and not rest[0].startswith("--"):
+        values.append(rest.popleft())
+    if not values or (len(values) == 1 and values[0].startswith("[")):
+        return "=".join([name, *values])
+    (element,) = get_args(kinds[0])
+    texts = values if element in (int, float, bool) else [json.dumps(value) for value in values]
+    return f"{name}=[{', '.join(texts)}]"
 
 
 def _check_file(path: str, options: Mapping[str, Any]) -> None:
@@ -227,7 +256,7 @@ class OneLineParser(ArgumentParser):
         if missing:
             names = [name if name in POSITIONAL else f"--{name}" for name in missing[1].split(", ")]
             return f"{', '.join(names)} must be given"
-        lacking = re.search(r"argument (--[\w.]+): expected one argument", line)
+        lacking = re.search(r"argument (--[\w.]+)(?:/\S+)?: expected one argument", line)
         if lacking:
             return f"{lacking[1]} needs a value"
         ill_typed = re.search(r"(?:--|key \")([\w.]+)\"?: .*(?:Got|Given) value: (.*)", line)

@@ -11,7 +11,7 @@ leave background and what has no label out of both sequences.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,7 +25,6 @@ from streamer.metrics import (
     matched_labels,
     segmental_f1,
 )
-from streamer.metrics.matching import maximum_weight_matching
 
 FRAME_S = 0.1
 """Seconds per frame on which labels are compared."""
@@ -80,7 +79,7 @@ class AnnotatedFrames:
         frames = (agreement.frame_accuracy, agreement.iou, agreement.f1)
         measures: dict[str, Measure] = dict(zip(FRAME_METRICS, map(of_ratio, frames), strict=True))
         if self._has_actions:
-            sequences = self._named(predicted_F), self._labels_F
+            sequences = _in_place(agreement.classes, predicted_F), self._labels_F
             shares = (segmental_f1(*sequences, overlap=k, background=self._ignored) for k in OVERLAPS)
             edit = Measure(edit_score(*sequences, background=self._ignored))
             measures |= zip(SEGMENTAL_METRICS, (edit, *map(of_ratio, shares)), strict=True)
@@ -88,18 +87,13 @@ class AnnotatedFrames:
             measures |= dict.fromkeys(SEGMENTAL_METRICS, UNDEFINED)
         return {prefix + name: measure for name, measure in measures.items()}
 
-    def _named(self, predicted_F: np.ndarray) -> np.ndarray:
-        """Puts labels in the place of the clusters that they are matched with."""
-        clusters, predicted = np.unique(predicted_F, return_inverse=True)
-        labels, truth = np.unique(self._labels_F[self._counted_F], return_inverse=True)
-        pairs, both = np.unique(truth * len(clusters) + predicted[self._counted_F], return_counts=True)
-        rows, columns = np.divmod(pairs, len(clusters))
-        shape = len(labels), len(clusters)
-        # Labels are numbers, so none is taken for the name of a cluster.
-        names = np.array([f"cluster {cluster}" for cluster in clusters], dtype=object)
-        matched = maximum_weight_matching(rows, columns, both.astype(np.float64), shape)
-        names[columns[matched]] = labels[rows[matched]]
-        return names.astype(str)[predicted]
+
+def _in_place(classes: Mapping[str, str], predicted_F: np.ndarray) -> np.ndarray:
+    """Puts labels in the place of the clusters that they are matched with."""
+    clusters, codes_F = np.unique(predicted_F, return_inverse=True)
+    # Labels are numbers, so none is taken for the name of a cluster.
+    names = [classes.get(cluster, f"cluster {cluster}") for cluster in clusters.tolist()]
+    return np.array(names)[codes_F]
 
 
 def undefined_clusters(prefix: str) -> dict[str, Measure]:

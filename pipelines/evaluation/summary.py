@@ -42,13 +42,7 @@ def summarise(scores: pd.DataFrame) -> pd.DataFrame:
         and undefined (in how many videos it is not), in order of first appearance. A value that is of all
         videos together is its own mean, with videos and undefined null.
     """
-    defined = scores["value"].notna()
-    columns = {
-        "numerator": scores["numerator"].where(defined),
-        "denominator": scores["denominator"].where(defined),
-        "of_videos": scores["video_id"].notna(),
-    }
-    groups = scores.assign(**columns).groupby(_KEYS, sort=False, dropna=False)
+    groups = scores.assign(of_videos=scores["video_id"].notna()).groupby(_KEYS, sort=False, dropna=False)
     summary = groups.agg(
         mean=("value", "mean"),
         numerator=("numerator", "sum"),

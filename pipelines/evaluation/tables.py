@@ -217,8 +217,8 @@ def _caption(rows: pd.DataFrame, trees: pd.DataFrame) -> str:
 
 def _label_caption(rows: pd.DataFrame) -> str:
     lines = [
-        "L: the whole hierarchy against the labels of all annotated levels. Else of the level named; every",
-        "event is a cluster, and clusters are matched with labels one to one per video.",
+        "L: the whole hierarchy against the labels of all annotated levels. The rest: of the level named;",
+        "every event is a cluster, and clusters are matched with labels one to one per video.",
     ]
     if _has(rows, f"{CLUSTERED}frame_accuracy"):
         lines.append("clustered: by representation, into as many clusters as the video has labels.")

@@ -8,22 +8,29 @@ from collections.abc import Iterable
 import pandas as pd
 
 from pipelines.evaluation.predictors import SHUFFLED
+from pipelines.evaluation.scores import TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL
 
 LONGEST_NAME = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
 HEADLINE = re.compile(
-    r"(best_level_)?((clustered_)?(frame_accuracy|frame_iou|frame_f1|edit|segmental_f1@\d+)|boundary_f1@.*"
+    r"(best_level_)?((clustered_)?(frame_accuracy|edit|segmental_f1@50)|boundary_f1@.*"
     r"|gebd_f1.*|events|event_length_median_s)"
     r"|hlr_.*|(symmetric|t_full|t_reduced|l)_f1|retrieval_.*|knn_accuracy"
 )
-"""Metrics of which MLflow is told; of the run's own levels also precision and recall of boundaries."""
+"""Metrics of a run of which MLflow is told; of its levels also precision and recall of boundaries."""
+
+FLOOR_HEADLINE = re.compile(
+    r"best_level_(boundary_f1@.*|gebd_f1@.*|events|frame_accuracy)"
+    r"|hlr_.*|(symmetric|t_full|l)_f1|retrieval_map|knn_accuracy"
+)
+"""Metrics of floors of which MLflow is told."""
 
 
 def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
     """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`.
 
-    Of the floors only what is of their whole hierarchy or of their best level: `evaluation.parquet` has the
-    rest, and a page of MLflow with hundreds of charts helps nobody.
+    Of the floors only the main figures, of their whole hierarchy or of their best level: `evaluation.parquet`
+    has the rest, and a page of MLflow with hundreds of charts helps nobody.
 
     Args:
         summary: what `summarise` returned.
@@ -43,10 +50,9 @@ def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
 
 
 def _is_told(metric: str, predictor: str, of_a_level: bool, own: str) -> bool:
-    if of_a_level and predictor not in (own, SHUFFLED):
-        return False
-    own_boundaries = of_a_level and predictor == own and metric.startswith("boundary_")
-    return own_boundaries or HEADLINE.fullmatch(metric) is not None
+    if predictor not in (own, TRUTH):
+        return (not of_a_level or predictor == SHUFFLED) and FLOOR_HEADLINE.fullmatch(metric) is not None
+    return (of_a_level and metric.startswith("boundary_")) or HEADLINE.fullmatch(metric) is not None
 
 
 def _unique_names(levels: Iterable[str]) -> dict[str, str]:

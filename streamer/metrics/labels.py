@@ -26,11 +26,13 @@ class MatchedLabels:
             the number of annotated labels.
         f1: F1 of every annotated label with its match, summed, over the number of labels (macro F1):
             annotated ones, and predicted ones for which no annotated one is left.
+        classes: the annotated label of every predicted one that is matched.
     """
 
     frame_accuracy: Ratio
     iou: Ratio
     f1: Ratio
+    classes: dict[str, str]
 
 
 def frame_labels(segments: Segments, *, duration: float, frame_size: float, fill: str) -> np.ndarray:
@@ -67,17 +69,17 @@ def matched_labels(predicted_F: np.ndarray, truth_F: np.ndarray) -> MatchedLabel
     that are not to count are left out of both arrays beforehand.
 
     Args:
-        predicted_F: predicted label of every frame, of any kind that numpy sorts, shape [F].
+        predicted_F: predicted label of every frame, strings or numbers, shape [F].
         truth_F: annotated label of every frame, shape [F].
 
     Returns:
-        Frame accuracy, IoU and macro F1.
+        Frame accuracy, IoU, macro F1, and the matching.
     """
     assert len(predicted_F) == len(truth_F), "one label per frame on either side"
     if not len(truth_F):
-        return MatchedLabels(Ratio(0, 0), Ratio(0, 0), Ratio(0, 0))
-    _, predicted, predicted_counts = np.unique(predicted_F, return_inverse=True, return_counts=True)
-    _, truth, truth_counts = np.unique(truth_F, return_inverse=True, return_counts=True)
+        return MatchedLabels(Ratio(0, 0), Ratio(0, 0), Ratio(0, 0), {})
+    clusters, predicted, predicted_counts = np.unique(predicted_F, return_inverse=True, return_counts=True)
+    labels, truth, truth_counts = np.unique(truth_F, return_inverse=True, return_counts=True)
     shape = len(truth_counts), len(predicted_counts)
     pairs, both = np.unique(truth.reshape(-1) * shape[1] + predicted.reshape(-1), return_counts=True)
     rows, columns = np.divmod(pairs, shape[1])
@@ -89,4 +91,5 @@ def matched_labels(predicted_F: np.ndarray, truth_F: np.ndarray) -> MatchedLabel
         frame_accuracy=Ratio(float(both[matched].sum()), float(len(truth_F))),
         iou=Ratio(float(iou[matched].sum()), float(shape[0])),
         f1=Ratio(float((2 * both[matched] / either[matched]).sum()), float(max(shape))),
+        classes=dict(zip(clusters[columns[matched]].tolist(), labels[rows[matched]].tolist(), strict=True)),
     )

@@ -6,6 +6,7 @@ numerators over the sum of the denominators. The challenge gives the figure at 0
 `THRESHOLDS`.
 """
 
+from bisect import bisect_left
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,12 +45,21 @@ def relative_distance_f1(
         StreamerError: duration or threshold is not a positive number.
     """
     check_positive("relative distance", duration=duration, threshold=threshold)
-    left = np.array(predicted, dtype=np.float64)
+    given = sorted((float(time), place) for place, time in enumerate(predicted))
+    times, places = [time for time, _ in given], [place for _, place in given]
     matches = 0
-    for time in np.sort(np.asarray(truth, dtype=np.float64)).tolist() if len(left) else ():
-        distances = np.abs(left - time)
-        nearest = int(np.argmin(distances))
-        if distances[nearest] <= threshold * duration:
-            left[nearest] = np.inf
+    for time in sorted(float(time) for time in truth):
+        nearest = _nearest(times, places, time)
+        if nearest is not None and abs(times[nearest] - time) <= threshold * duration:
+            del times[nearest], places[nearest]
             matches += 1
     return Ratio(2.0 * matches, float(len(predicted) + len(truth)))
+
+
+def _nearest(times: list[float], places: list[int], time: float) -> int | None:
+    """Index of the nearest of some ascending times; the one with the lower place of equally near ones."""
+    after = bisect_left(times, time)
+    sides = [after] if after < len(times) else []
+    if after:
+        sides.append(bisect_left(times, times[after - 1]))
+    return min(sides, key=lambda index: (abs(times[index] - time), places[index]), default=None)

@@ -63,7 +63,7 @@ def shown(evaluation) -> str:
 
 def test_videos_without_score_are_told_by_kind(tmp_path):
     failed = [f"[/x]{index}" for index in range(7)]
-    folder = make_run(tmp_path / "run", ["a", "[b]"], failed)
+    folder = make_run(tmp_path / "run", ["a", "[b]"], [*failed, "neither"])
     rows = [f"{name},scene,0,5,s" for name in [*failed, "elsewhere"]]
     evaluation = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE, *rows))
     assert (evaluation.scored, evaluation.missing) == (["a"], failed)

@@ -4,7 +4,7 @@ import math
 
 from mlflow.utils.validation import _validate_metric
 
-from pipelines.evaluation.scores import ALL_LEVELS, scores_frame
+from pipelines.evaluation.scores import ALL_LEVELS, Score, scores_frame
 from pipelines.evaluation.summary import summarise
 from pipelines.evaluation.tracked import metric_values
 from tests.pipelines.evaluation.test_scoring import score
@@ -37,6 +37,21 @@ def test_names_of_metrics_are_what_mlflow_takes_whatever_the_levels_are_called()
     whole = [name for name in values if name.startswith(f"{ALL_LEVELS}/")]
     assert len(values) - len(whole) == len(plain) * len(HOSTILE_LEVELS), "no level may take another's name"
     assert "a_b/streamer/hlr_iou" in plain
+
+
+def test_of_floors_no_level_is_told_but_the_best():
+    names = metric_values(summarise(scores_frame(score())), "streamer")
+    assert "scene/streamer/boundary_precision_at_1s/level1" in names
+    assert "scene/dyadic_grid/best_level_boundary_f1_at_0.5s" in names
+    assert "all levels/dyadic_grid/t_full_f1" in names
+    assert not [name for name in names if "level0" in name and "streamer" not in name]
+    assert not [name for name in names if "precision" in name and "streamer" not in name]
+
+
+def test_representations_are_told_beside_their_floor():
+    found = [Score(None, who, "scene", 1, "retrieval_map", 0.5) for who in ("mine", "shuffled")]
+    names = set(metric_values(summarise(scores_frame(found)), "mine"))
+    assert names == {"scene/mine/retrieval_map/level1", "scene/shuffled/retrieval_map/level1"}
 
 
 def test_undefined_means_are_left_out():

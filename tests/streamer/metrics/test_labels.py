@@ -117,3 +117,9 @@ def test_impossible_arguments_are_refused():
         frame_labels([], duration=1, frame_size=-1, fill="-")
     with pytest.raises(TruthError, match="annotation 'a'"):
         frame_labels([(2, 1, "a")], duration=1, frame_size=1, fill="-")
+
+
+def test_clusters_are_told_with_the_classes_that_they_are_matched_with():
+    predicted, truth = np.array(list("xxyyyz")), np.array(list("aabbbb"))
+    assert matched_labels(predicted, truth).classes == {"x": "a", "y": "b"}
+    assert matched_labels(np.array([]), np.array([])).classes == {}

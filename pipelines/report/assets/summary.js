@@ -1,0 +1,70 @@
+"use strict";
+
+/** Scores over all videos: one line per metric, the runs as filled marks, floors that see no pixel as rings. */
+report.summary = (() => {
+  const { element, drawing } = report;
+  const WIDTH = 250;
+  const MARGIN = 7;
+
+  /** Makes one plot per level of annotation. */
+  function plots(rows) {
+    const truths = [...new Set(rows.map((row) => row.truth))];
+    return truths.map((truth) => plot(truth, rows.filter((row) => row.truth === truth)));
+  }
+
+  function plot(truth, rows) {
+    const metrics = [...new Set(rows.map((row) => row.metric))];
+    const table = element("table", { class: "dots" }, element("caption", {}, "against ", element("bdi", {}, truth)));
+    for (const metric of metrics) {
+      const own = rows.filter((row) => row.metric === metric && row.own);
+      const floors = rows.filter((row) => row.metric === metric && !row.own && row.run === 0);
+      table.append(element(
+        "tr", {},
+        element("th", { scope: "row" }, wording(metric)),
+        element("td", {}, line(own, floors)),
+        ...own.map((row) => element("td", { class: "number", title: describe(row) }, own.length > 1 ? report.tag(row.run) : null, ` ${row.value.toFixed(3)}`)),
+        element("td", { class: "quiet" }, best(floors)),
+      ));
+    }
+    return table;
+  }
+
+  function line(own, floors) {
+    const x = (value) => MARGIN + Math.min(1, Math.max(0, value)) * (WIDTH - 2 * MARGIN);
+    const picture = drawing("svg", { viewBox: `0 0 ${WIDTH} 18`, class: "dot-line", role: "img", "aria-label": [...own, ...floors].map(describe).join(", ") });
+    picture.append(drawing("line", { x1: MARGIN, x2: WIDTH - MARGIN, y1: 9, y2: 9, class: "scale" }));
+    for (const tick of [0, 0.5, 1]) picture.append(drawing("line", { x1: x(tick), x2: x(tick), y1: 6, y2: 12, class: "scale" }));
+    for (const row of floors) picture.append(mark("circle", { cx: x(row.value), cy: 9, r: 4, class: "floor" }, row));
+    for (const row of own) {
+      const place = x(row.value);
+      const shape = row.run ? ["rect", { x: place - 4.5, y: 4.5, width: 9, height: 9, class: "own second" }] : ["circle", { cx: place, cy: 9, r: 5.5, class: "own" }];
+      picture.append(mark(...shape, row));
+    }
+    return picture;
+  }
+
+  function mark(kind, attributes, row) {
+    return drawing(kind, attributes, drawing("title", {}, describe(row)));
+  }
+
+  function describe(row) {
+    const level = row.level === null ? "" : `, level ${row.level}`;
+    return `${row.predictor} ${row.value.toFixed(3)}${level}`;
+  }
+
+  function best(floors) {
+    if (!floors.length) return "";
+    const found = floors.reduce((one, other) => (other.value > one.value ? other : one));
+    return `${wording(found.predictor)} ${found.value.toFixed(3)}`;
+  }
+
+  /** A metric's name in words. */
+  function wording(name) {
+    return name
+      .replace(/^hlr_iou$/, "HLR IoU").replace(/^hlr_mof$/, "HLR MoF")
+      .replace(/^boundary_f1@/, "boundary F1 @ ").replace(/^boundary_precision@/, "precision @ ").replace(/^boundary_recall@/, "recall @ ")
+      .replaceAll("_", " ");
+  }
+
+  return { plots, wording };
+})();

@@ -1,0 +1,90 @@
+"""The runs that a report shows, as their folders tell of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pipelines.run_folder import RunFolder
+from streamer.config import StreamerConfig, config_from_dict
+from streamer.errors import ConfigError
+
+OWN_PREDICTOR = "streamer"
+TRUTH_NAMES = ("truth.csv", "truth.parquet")
+
+
+@dataclass(frozen=True)
+class Run:
+    """One run.
+
+    Attributes:
+        name: what it is called on the pages.
+        folder: where it lies.
+        facts: its `run.json`.
+        rows: rows of its `videos.parquet`, by video_id.
+    """
+
+    name: str
+    folder: RunFolder
+    facts: Mapping[str, Any]
+    rows: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def predictor(self) -> str:
+        """The name under which its hierarchies were scored."""
+        return str(self.facts.get("predictor") or OWN_PREDICTOR)
+
+    @property
+    def config(self) -> Mapping[str, Any]:
+        """The configuration of its command; empty where `run.json` holds none."""
+        config = self.facts.get("config")
+        return config if isinstance(config, Mapping) else {}
+
+    @property
+    def model(self) -> StreamerConfig | None:
+        """The configuration of its model; None where there is none, or none that this version knows."""
+        model = self.config.get("model")
+        if not isinstance(model, Mapping):
+            return None
+        try:
+            return config_from_dict(StreamerConfig, model)
+        except (ConfigError, TypeError):
+            return None  # of another version; what follows from it is left out then
+
+
+def read_runs(paths: Sequence[str]) -> list[Run]:
+    """Reads the runs in these folders.
+
+    Raises:
+        RunFolderError: a folder holds no run, or none whose videos are known.
+        ConfigError: both are the same.
+    """
+    folders = [RunFolder(path) for path in paths]
+    if len({folder.root.resolve() for folder in folders}) < len(folders):
+        raise ConfigError(f"{folders[0].root}: was named twice: name another run beside it")
+    names = _names([folder.root for folder in folders])
+    runs = []
+    for name, folder in zip(names, folders, strict=True):
+        facts = folder.read_run()
+        runs.append(Run(name, folder, facts, {row["video_id"]: row for row in folder.read_videos()}))
+    return runs
+
+
+def truth_of(run: Run) -> Path | None:
+    """The annotations that a run was scored against, or that lie in one of its input folders."""
+    named = run.config.get("truth")
+    if isinstance(named, str):
+        return Path(named)
+    inputs = run.config.get("inputs")
+    beside = [Path(folder) / name for folder in inputs or () for name in TRUTH_NAMES]
+    return next((path for path in beside if path.is_file()), None)
+
+
+def _names(roots: Sequence[Path]) -> list[str]:
+    """The last parts of the paths, as many as tell them apart."""
+    depth = 2  # as in MLflow
+    while len({root.parts[-depth:] for root in roots}) < len(roots):
+        depth += 1
+    return ["/".join(root.parts[-depth:]) for root in roots]
