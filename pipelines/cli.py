@@ -26,6 +26,7 @@ from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentCo
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
 from pipelines.report.config import ReportConfig
+from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -52,6 +53,7 @@ COMMANDS = {
     "compare": Command(CompareConfig, "pipelines.comparison.command:compare"),
     "export": Command(ExportConfig, "pipelines.exports.command:export"),
     "report": Command(ReportConfig, "pipelines.report.command:report"),
+    "sweep": Command(SweepConfig, "pipelines.sweep.command:sweep"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }
