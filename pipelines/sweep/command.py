@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from rich.console import Console
 
 from pipelines.folder_lock import FolderLock
@@ -38,9 +41,19 @@ def sweep(config: SweepConfig, console: Console) -> int:
         run = SweepRun(plan, folder, records, console, earlier, lock)
         if run.missing:
             check_inputs(plan, console)
-        elif earlier is not None and earlier["state"] == "finished" and earlier["asked"] == asked(plan):
+        elif earlier is not None and _is_done(earlier, plan):
             return run.tell()
         return run.run()
+
+
+def _is_done(earlier: Mapping[str, Any], plan: Plan) -> bool:
+    """Whether a sweep has finished with the same trials, and ranked them as it shall."""
+    ranking = {"metric": plan.file.metric, "mode": plan.file.mode}
+    return (
+        earlier["state"] == "finished"
+        and earlier["asked"] == asked(plan)
+        and ranking.items() <= earlier["config"].items()
+    )
 
 
 def check_inputs(plan: Plan, console: Console) -> None:

@@ -18,6 +18,7 @@ from pipelines.sweep.records import Record
 from streamer.atomic import atomic_write
 
 SHOWN = 5
+FACTS = {"asked", "config", "mlflow", "started", "trials"}  # of `sweep.json`, that a sweep needs to go on
 FIXED_COLUMNS = pa.schema(
     [
         ("trial", pa.int32()),
@@ -81,7 +82,7 @@ class SweepFolder:
             raise SweepError(f"{self.state}: cannot be read ({error.strerror}): check it") from error
         except ValueError as error:
             raise SweepError(f"{self.state}: is not JSON ({error}): choose another out") from error
-        if not isinstance(facts, dict) or not {"asked", "trials", "started", "mlflow"} <= facts.keys():
+        if not isinstance(facts, dict) or not facts.keys() >= FACTS:
             raise SweepError(f"{self.state}: does not describe a sweep: choose another out")
         return facts
 

@@ -91,9 +91,11 @@ class SweepRun:
         earlier, folder = self._earlier, self._folder
         going_on = earlier["mlflow"]["run_id"] if earlier else None
         tracking = SweepTracker(self._plan, folder, database=database, going_on=going_on)
-        if earlier is None:
+        if earlier is None and folder.state.exists():  # and was asked to start over
             folder.clear()
+            self._print(f"removed from {folder.root}: the sweep that was there, with its trials")
         folder.create()
+        folder.success.unlink(missing_ok=True)
         self._lock.hold()
         now = datetime.now(timezone.utc).isoformat(timespec="seconds")
         facts = {
@@ -211,11 +213,8 @@ class SweepRun:
             tracking.close("KILLED")
             self._show()
             over = sum(record.is_over for record in self._records)
-            self._console.print(
-                f"{state}; {counted(over, 'trial')} of {len(self._records)} done; the same command goes on",
-                soft_wrap=True,
-                markup=False,
-                highlight=False,
+            self._print(
+                f"{state}; {counted(over, 'trial')} of {len(self._records)} done; the same command goes on"
             )
             return INTERRUPTED if state == "interrupted" else STOPPED
         tracking.close()
@@ -235,18 +234,17 @@ class SweepRun:
         if directions is not None:
             lines["MLflow"] = directions
         for name, line in lines.items():
-            self._console.print(f"{name:12s} {line}", highlight=False, soft_wrap=True, markup=False)
+            self._print(f"{name:12s} {line}")
         failed = sum(record.state == "failed" for record in self._records)
         allowed = self._plan.file.max_failed
         if failed > allowed:
-            self._console.print(
-                f"{counted(failed, 'trial')} failed; max_failed allows {allowed}",
-                style="red",
-                highlight=False,
-            )
+            self._print(f"{counted(failed, 'trial')} failed; max_failed allows {allowed}", style="red")
             return 1
         self._folder.success.touch()
         return 0
 
     def _show(self) -> None:
         self._console.print(render(self._records, self._plan))
+
+    def _print(self, line: str, style: str | None = None) -> None:
+        self._console.print(line, style=style, soft_wrap=True, markup=False, highlight=False)

@@ -17,7 +17,7 @@ from pipelines.sweep.records import Record, failure, last_line, ranked
 from tests.pipelines.finished_run import files_below
 from tests.pipelines.sweep.files import SPACE, write_file
 
-FACTS = {"mlflow": {"uri": "u", "run_id": "r"}, "started": "s"}
+FACTS = {"mlflow": {"uri": "u", "run_id": "r"}, "started": "s", "config": {}}
 
 
 def plan_of(folder: Path, **changes) -> Plan:
