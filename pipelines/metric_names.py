@@ -16,6 +16,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+BESIDE = "beside"
 LONGEST = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
 
 
@@ -47,7 +48,7 @@ def metric_name(
     """
     parts = [truth_level]
     if beside is not None:
-        parts += ["beside", beside]
+        parts += [BESIDE, beside]
     if best:
         parts.append("best_level")
     elif level is not None:

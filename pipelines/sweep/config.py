@@ -35,7 +35,7 @@ class SweepFile:
             search, {uniform: [LOW, HIGH]}, {loguniform: [LOW, HIGH]} or {randint: [LOW, HIGH]}, both ends
             included.
         metric: the score that ranks trials: of the whole hierarchy (clip/hlr_iou) or of one of its levels
-            (clip/boundary_f1_at_3s/level0).
+            (clip/level0/boundary_f1_at_3s).
         mode: whether its greatest or its smallest value is the best.
         search: grid = all combinations of the choices; random = as many settings as samples says.
         samples: settings that a random search tries; a file with more of them goes on with its sweep.

@@ -11,6 +11,7 @@ from pipelines.evaluation import scores
 from pipelines.evaluation.predictors import STREAMER
 from pipelines.evaluation.summary import summarise
 from pipelines.evaluation.tracked import metric_values
+from pipelines.metric_names import BESIDE
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.plan import Plan, SweepError
 
@@ -23,7 +24,7 @@ class Scores:
     """Scores of one run.
 
     Attributes:
-        values: means over videos, by the names that MLflow has them under, without the predictor.
+        values: means over videos, by the names that MLflow has them under.
         names: all that were measured, the undefined ones among them.
     """
 
@@ -46,19 +47,8 @@ def read_scores(folder: RunFolder) -> Scores | None:
 
 
 def _own(values: Mapping[str, float]) -> dict[str, float]:
-    """What is said of the model's hierarchies, not of the floors."""
-    parts = {name: name.split("/") for name in values}
-    return {
-        "/".join([level, *rest]): values[name]
-        for name, (level, predictor, *rest) in parts.items()
-        if predictor == STREAMER
-    }
-
-
-def tracked_name(metric: str) -> str:
-    """The name under which MLflow has a score of a trial."""
-    level, *rest = metric.split("/")
-    return "/".join([level, STREAMER, *rest])
+    """What is said of the model's hierarchies, not of the floors beside them."""
+    return {name: value for name, value in values.items() if name.split("/")[1] != BESIDE}
 
 
 def check_metric(plan: Plan, measured: Scores) -> None:
@@ -83,4 +73,4 @@ def _hint(near: Sequence[str], known: Sequence[str]) -> str:
 
 
 def _family(metric: str) -> str:
-    return re.sub(r"/level\d+$", "/level", metric)
+    return re.sub(r"/level\d+/", "/level/", metric)

@@ -9,7 +9,6 @@ from pipelines.run_folder import RunFolder
 from pipelines.sweep.folder import SweepFolder
 from pipelines.sweep.plan import Plan, describe_domain, describe_value
 from pipelines.sweep.records import Record, ranked
-from pipelines.sweep.scores import tracked_name
 from pipelines.tracking import Tracker
 
 
@@ -97,7 +96,7 @@ class SweepTracker:
         }
         best = ranked(records, self._plan.file.mode)
         if best:
-            values |= {tracked_name(name): value for name, value in best[0].metrics.items()}
+            values |= best[0].metrics
         self._tracker.log_metrics(values, step=states.count("finished") + states.count("failed"))
 
     def name_best(self, best: Record) -> None:

@@ -12,7 +12,7 @@ from pipelines.evaluation.tracked import metric_values
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.plan import SweepError, read_plan
 from pipelines.sweep.records import Record, settle
-from pipelines.sweep.scores import Scores, check_metric, read_scores, tracked_name
+from pipelines.sweep.scores import Scores, check_metric, read_scores
 from pipelines.truth import read_truth
 from tests.pipelines.finished_run import make_run, write_truth
 from tests.pipelines.sweep.files import write_file
@@ -34,14 +34,12 @@ def known(folder: RunFolder) -> Scores:
     return scores
 
 
-def test_names_and_values_are_those_of_mlflow_without_the_predictor(scored):
+def test_names_and_values_are_those_of_mlflow_for_the_run_itself(scored):
     folder, tracked = scored
     scores = known(folder)
-    assert scores.values == {
-        name.replace("/streamer/", "/"): value for name, value in tracked.items() if "/streamer/" in name
-    }
-    assert {"scene/hlr_iou", "scene/boundary_f1_at_3s/level0"} <= scores.values.keys() <= set(scores.names)
-    assert {tracked_name(name) for name in scores.values} <= tracked.keys()
+    assert scores.values == {name: value for name, value in tracked.items() if "/beside/" not in name}
+    assert {"scene/hlr_iou", "scene/level0/boundary_f1_at_3s"} <= scores.values.keys() <= set(scores.names)
+    assert scores.values.keys() < tracked.keys()
 
 
 def test_a_run_without_scores(tmp_path):
@@ -52,12 +50,12 @@ def test_a_metric_that_is_undefined_in_all_videos_is_known(tmp_path):
     folder = make_run(tmp_path / "run", done=["a"])
     whole = read_truth(write_truth(tmp_path / "t.csv", "a,scene,0,20,x"))  # has no boundary
     write_scores(evaluate_run(folder, whole, 0, Console(file=io.StringIO())).scores, folder)
-    metric = "scene/boundary_recall_at_3s/level0"
+    metric = "scene/level0/boundary_recall_at_3s"
     assert metric not in known(folder).values
     check_metric(read_plan(str(write_file(tmp_path, metric=metric))), known(folder))
 
 
-@pytest.mark.parametrize("metric", ["hlr_iou", "boundary_f1_at_3s/level0", "boundary_f1_at_3s/level9"])
+@pytest.mark.parametrize("metric", ["hlr_iou", "level0/boundary_f1_at_3s", "level9/boundary_f1_at_3s"])
 def test_known_metrics(tmp_path, scored, metric):
     """A level that this trial does not have may exist in another."""
     check_metric(read_plan(str(write_file(tmp_path, metric=f"scene/{metric}"))), known(scored[0]))
@@ -69,7 +67,7 @@ def test_known_metrics(tmp_path, scored, metric):
         ("scene/hlr_io", "did you mean scene/hlr_iou, scene/hlr_mof"),
         ("hlr_iou", "did you mean scene/hlr_iou"),
         ("scene/streamer/hlr_iou", "did you mean scene/hlr_iou"),
-        ("scene/boundary_f1_at_3s", "did you mean scene/boundary_f1_at_3s/level"),
+        ("scene/boundary_f1_at_3s", "boundary_f1_at_3s"),
         ("zzzz", "there are all levels/"),
     ],
 )
@@ -94,11 +92,11 @@ def settled(tmp_path: Path, videos: dict[str, int], **changes) -> Record:
 def test_a_scored_trial_has_its_value(tmp_path, scored):
     record = settled(tmp_path, {"done": 2, "failed": 0})
     assert (record.state, record.reason) == ("finished", None)
-    assert record.value == scored[1]["scene/streamer/hlr_iou"]
+    assert record.value == scored[1]["scene/hlr_iou"]
 
 
 def test_a_trial_without_the_level_is_finished_without_a_value(tmp_path, scored):
-    record = settled(tmp_path, {"done": 2, "failed": 0}, metric="scene/boundary_f1_at_3s/level9")
+    record = settled(tmp_path, {"done": 2, "failed": 0}, metric="scene/level9/boundary_f1_at_3s")
     assert (record.state, record.value) == ("finished", None)
 
 

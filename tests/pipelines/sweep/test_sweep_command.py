@@ -127,14 +127,14 @@ def test_mistakes_cost_only_what_they_concern(ray_cluster, tmp_path, store, monk
     assert "trial 2 of 2" not in capfd.readouterr().out
     assert state(folder)["resumed"] == resumed, "nothing was touched"
 
-    path, _ = write_sweep(tmp_path, **{**settings, "metric": "scene/boundary_f1_at_3s/level0", "mode": "min"})
+    path, _ = write_sweep(tmp_path, **{**settings, "metric": "scene/level0/boundary_f1_at_3s", "mode": "min"})
     assert main(["sweep", str(path)]) == 0
     rows = pq.read_table(folder.table).to_pylist()
-    assert all(row["value"] == row["scene/boundary_f1_at_3s/level0"] for row in rows)
+    assert all(row["value"] == row["scene/level0/boundary_f1_at_3s"] for row in rows)
     least = min(rows, key=lambda row: row["value"])
     assert state(folder)["best"] == least["name"]
     assert tracked(folder)[0].data.tags["streamer.best_trial"] == least["name"]
-    assert tracked(folder)[0].data.tags["streamer.metric"] == "scene/boundary_f1_at_3s/level0"
+    assert tracked(folder)[0].data.tags["streamer.metric"] == "scene/level0/boundary_f1_at_3s"
 
 
 def check_tracked(folder: SweepFolder, rows: list[dict[str, Any]], best: dict[str, Any]) -> None:
