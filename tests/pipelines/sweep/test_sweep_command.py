@@ -146,8 +146,8 @@ def check_tracked(folder: SweepFolder, rows: list[dict[str, Any]], best: dict[st
     assert run.data.tags["streamer.metric"] == "scene/hlr_iou"
     assert run.data.tags["streamer.best_trial"] == best["name"]
     assert run.data.tags["streamer.best_run_id"] == best["run_id"]
-    assert run.data.metrics["scene/streamer/hlr_iou"] == best["value"]
-    assert children[best["name"]].data.metrics["scene/streamer/hlr_iou"] == best["value"]
+    assert run.data.metrics["scene/hlr_iou"] == best["value"]
+    assert children[best["name"]].data.metrics["scene/hlr_iou"] == best["value"]
     assert run.data.metrics["trials_finished"] == len(rows)
 
 
