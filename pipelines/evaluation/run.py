@@ -146,6 +146,7 @@ def _named(video_ids: Sequence[str]) -> str:
 
 def track_evaluation(evaluation: Evaluation, folder: RunFolder, tracker: Tracker) -> None:
     """Records scores, the table and the figures with a run of MLflow."""
+    tracker.log_truth(evaluation.truth)
     tracker.log_metrics(metric_values(evaluation.summary, evaluation.predictor))
     tracker.log_artifact(folder.evaluation)
     for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], evaluation.truth):

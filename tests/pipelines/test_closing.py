@@ -119,7 +119,7 @@ def test_scores_beside_the_floors(tmp_path, tracker):
     assert "random_nested" in text
     assert str(folder.evaluation) in text
     [metrics] = [call.args[0] for call in tracker.log_metrics.call_args_list]
-    assert metrics["scene/streamer/boundary_recall_at_0.5s/level0"] == 1
+    assert metrics["scene/level0/boundary_recall_at_0.5s"] == 1
 
 
 def test_annotations_of_failed_videos_alone_do_not_fail_the_run(tmp_path, tracker):

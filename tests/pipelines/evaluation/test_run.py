@@ -216,8 +216,8 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["scene/streamer/boundary_f1_at_0.5s/level1"] == 1
-    assert run.data.metrics["action.1/streamer/hlr_iou"] == 1
+    assert run.data.metrics["scene/level1/boundary_f1_at_0.5s"] == 1
+    assert run.data.metrics["action.1/hlr_iou"] == 1
     assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} >= {
         "evaluation.parquet",
         "figures",
