@@ -16,8 +16,9 @@ class CompareConfig:
             from their evaluation.parquet.
         out: folder for comparison.parquet and comparison.md; those of an earlier comparison are replaced,
             other files stay.
-        truth: annotations (video_id,level,start_s,end_s,label as .csv or .parquet) to score all runs against
-            now; the scores in their folders are neither read nor changed then.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). All runs are then scored against them now; the scores in their folders are
+            neither read nor changed.
         reference: the run among them that the others are held against; by default the first.
         metrics: names of metrics in evaluation.parquet to compare; by default the usual ones.
         seed: determines the random resamples of the intervals; with truth, the random floor too.
