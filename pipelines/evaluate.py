@@ -7,12 +7,12 @@ from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
 from pipelines.run_folder import RunFolder
 from pipelines.tracking import Tracker
-from pipelines.truth import read_truth
 
 
 def evaluate(config: EvaluateConfig, console: Console) -> int:
