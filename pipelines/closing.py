@@ -9,6 +9,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipelines.annotations import Truth
 from pipelines.catalog import CatalogEntry
 from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
@@ -18,7 +19,6 @@ from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_
 from pipelines.snippets import VideoEnd
 from pipelines.store import REASON
 from pipelines.tracking import Tracker
-from pipelines.truth import Truth
 from pipelines.wording import counted
 from streamer.errors import TruthError
 from streamer.hierarchy import Hierarchy

@@ -7,13 +7,13 @@ from unittest.mock import create_autospec
 import pytest
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.closing import INTERRUPTED, conclude, video_rows
 from pipelines.library import finished_videos
 from pipelines.run_folder import RunFolder, RunState, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.tracking import Tracker
-from pipelines.truth import read_truth
 from tests.pipelines.finished_run import DURATION_S, entry, make_hierarchy, make_run, write_truth
 
 DONE = VideoEnd("a", 40, DURATION_S, "done", None)

@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.evaluation.run import evaluate_run
 from pipelines.evaluation.scores import read_scores, write_scores
 from pipelines.evaluation.summary import summarise
 from pipelines.run_folder import RunFolder, VideoRow
-from pipelines.truth import Truth, read_truth
 from streamer.hierarchy import Event, Hierarchy
 from tests.pipelines.finished_run import entry
 

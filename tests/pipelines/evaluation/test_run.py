@@ -9,6 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.config import EvaluateConfig
 from pipelines.evaluate import evaluate
 from pipelines.evaluation.predictors import FLOORS
@@ -16,7 +17,6 @@ from pipelines.evaluation.run import evaluate_run, show
 from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, write_scores
 from pipelines.run_folder import RunFolderError
 from pipelines.tracking import TrackingError
-from pipelines.truth import Truth, read_truth
 from streamer.errors import HierarchyError, TruthError
 from tests.pipelines.finished_run import THREE_LEVELS, files_below, make_hierarchy, make_run, write_truth
 
