@@ -125,7 +125,7 @@ def _score(folder: RunFolder, truth: Truth, seed: int, tracker: Tracker, console
     except TruthError as error:  # all annotated videos failed: the run itself is none the worse
         console.print(f"not scored: {error}", style="yellow", soft_wrap=True, highlight=False, markup=False)
         return
-    write_scores(scores.scores, folder)
+    write_scores(scores.scores, folder, truth.path)
     show(scores, console)
     track_evaluation(scores, folder, tracker)
 

@@ -43,7 +43,7 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
             description=f"`streamer evaluate` of `{folder.root}` against `{config.truth}`",
         ),
     )
-    write_scores(scores.scores, folder)
+    write_scores(scores.scores, folder, scores.truth.path)
     for note in scores.truth.notes:
         console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
     show(scores, console)

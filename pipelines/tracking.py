@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
+from pipelines.annotations import Truth
 from pipelines.run_folder import RunFolder
-from pipelines.truth import Truth
 from streamer.errors import StreamerError
 
 if TYPE_CHECKING:

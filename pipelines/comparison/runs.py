@@ -10,12 +10,11 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
-from pipelines.annotations import read_truth
+from pipelines.annotations import Truth, read_truth
 from pipelines.evaluation.predictors import own_predictor
 from pipelines.evaluation.run import evaluate_run
 from pipelines.evaluation.scores import read_scores, scores_frame
 from pipelines.run_folder import RunFolder
-from pipelines.truth import Truth
 from streamer.errors import StreamerError
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,6 +24,7 @@ ALL_LEVELS = "all levels"
 
 SCHEMA_VERSION = "2"
 VERSION_KEY = b"streamer.scores_version"
+TRUTH_KEY = b"streamer.truth"
 SCORES_SCHEMA = pa.schema(
     [
         ("video_id", pa.string()),
@@ -69,16 +72,36 @@ def scores_frame(scores: Iterable[Score]) -> pd.DataFrame:
     return _typed(pd.DataFrame(_columns(scores)))
 
 
-def write_scores(scores: Iterable[Score], folder: RunFolder) -> None:
+def write_scores(scores: Iterable[Score], folder: RunFolder, truth: Path) -> None:
     """Writes `evaluation.parquet`.
 
     Values that are undefined are stored as NaN; numerators and denominators that do not exist as null.
+
+    Args:
+        scores: one row each.
+        folder: the run.
+        truth: the annotations that were scored against; their absolute path goes into the metadata.
     """
     columns = _columns(scores)
     for name in ("numerator", "denominator"):
         columns[name] = [None if math.isnan(number) else number for number in columns[name]]
+    known = {VERSION_KEY: SCHEMA_VERSION.encode(), TRUTH_KEY: os.fsencode(truth.absolute())}
+    table = pa.Table.from_pydict(columns, SCORES_SCHEMA.with_metadata(known))
     with atomic_write(folder.evaluation) as temporary:
-        pq.write_table(pa.Table.from_pydict(columns, SCORES_SCHEMA), temporary, compression="zstd")
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def scored_truth(folder: RunFolder) -> Path | None:
+    """The annotations that a run was scored against.
+
+    Returns:
+        Their absolute path; None where there are no scores, or none that can be read or that say so.
+    """
+    try:
+        metadata = pq.read_schema(folder.evaluation).metadata or {}
+    except (pa.ArrowException, OSError, ValueError):
+        return None
+    return Path(os.fsdecode(metadata[TRUTH_KEY])) if TRUTH_KEY in metadata else None
 
 
 def read_scores(folder: RunFolder) -> pd.DataFrame:

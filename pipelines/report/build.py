@@ -203,6 +203,7 @@ class Build:
             "runs": [library_data.run_facts(run) for run in self._runs],
             "truth": None if self._truth is None else str(self._truth.path),
             "metrics": table.metrics,
+            "best_levels": table.best_levels,
             "summary": table.summary(),
             "candidates": sampled,
             "notes": self.notes,

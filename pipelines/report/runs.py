@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines.evaluation.predictors import STREAMER
+from pipelines.evaluation.scores import scored_truth
 from pipelines.run_folder import RunFolder
 from streamer.config import StreamerConfig, config_from_dict
 from streamer.errors import ConfigError
 
-OWN_PREDICTOR = "streamer"
 TRUTH_NAMES = ("truth.csv", "truth.parquet")
 
 
@@ -34,7 +35,7 @@ class Run:
     @property
     def predictor(self) -> str:
         """The name under which its hierarchies were scored."""
-        return str(self.facts.get("predictor") or OWN_PREDICTOR)
+        return str(self.facts.get("predictor") or STREAMER)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -73,7 +74,10 @@ def read_runs(paths: Sequence[str]) -> list[Run]:
 
 
 def truth_of(run: Run) -> Path | None:
-    """The annotations that a run was scored against, or that lie in one of its input folders."""
+    """The annotations that a run was scored against, was given, or that lie in one of its input folders."""
+    scored = scored_truth(run.folder)
+    if scored is not None:
+        return scored
     named = run.config.get("truth")
     if isinstance(named, str):
         return Path(named)

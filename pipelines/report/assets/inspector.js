@@ -45,10 +45,12 @@ report.Inspector = class Inspector {
     fact("time", `${start} \u2013 ${end}`);
     fact("length", length(event.end - event.start));
     this.#relatives(recording, event, fact);
-    const digits = (value) => (value === null || value === undefined ? "\u2013" : String(value).replace("-", "\u2212"));
-    const name = level.signal?.name ?? "signal";
-    fact(`mean ${name}`, digits(level.means[event.index]));
-    fact("at its end", digits(level.ends[event.index]));
+    const known = (value) => value !== null && value !== undefined;
+    if (level.means.some(known) || level.ends.some(known)) {
+      const digits = (value) => (known(value) ? String(value).replace("-", "\u2212") : "\u2013");
+      fact(`mean ${level.signal?.name ?? "signal"}`, digits(level.means[event.index]));
+      fact("at its end", digits(level.ends[event.index]));
+    }
     this.nearest = element("div", { class: "nearest" });
     return [
       element("div", { class: "head" }, title, element("div", { class: "group" }, play, fit, clear)),
@@ -116,12 +118,13 @@ report.Inspector = class Inspector {
     if (pictured) this.#picture(canvas, row.file, other);
     const here = other.id === recording.id;
     const time = clock(other.start, 1, row.duration);
+    const cosine = other.cosine.toFixed(3).replace("-", "\u2212");
     const button = element(
       "button",
-      { class: "card", type: "button", title: `${other.id}, ${time} \u2013 ${clock(other.end, 1, row.duration)}, cosine ${other.cosine.toFixed(3)}`, on: { click: () => this.asks.go(other.id, [event.run, event.level, other.index]) } },
+      { class: "card", type: "button", title: `${other.id}, ${time} \u2013 ${clock(other.end, 1, row.duration)}, cosine ${cosine}`, on: { click: () => this.asks.go(other.id, [event.run, event.level, other.index]) } },
       canvas,
       here ? null : element("span", { class: "card-name" }, other.id),
-      element("span", { class: "card-facts quiet" }, element("span", {}, time), element("span", {}, other.cosine.toFixed(3))),
+      element("span", { class: "card-facts quiet" }, element("span", {}, time), element("span", {}, cosine)),
     );
     return element("li", {}, button);
   }

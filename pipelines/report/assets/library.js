@@ -5,7 +5,6 @@
   const $ = (name) => document.getElementById(name);
   const { element, tag } = report;
   const STATES = ["done", "failed", "skipped"];
-  const SCORE_COLUMNS = 3;
   const BAND_WIDTH = 384;
 
   $("theme").addEventListener("click", report.toggleTheme);
@@ -18,7 +17,9 @@
     return;
   }
   const two = library.runs.length > 1;
-  const shown = { words: [], state: null, truth: library.metrics[0]?.truth ?? null };
+  const truths = [...new Set(library.metrics.map((metric) => metric.truth).filter((truth) => truth !== null))];
+  const shown = { words: [], state: null, truth: truths[0] ?? null };
+  library.metrics.forEach((metric, place) => (metric.place = place));
 
   for (const video of library.videos) {
     const known = video.runs.filter((run) => run);
@@ -30,7 +31,7 @@
   function describe() {
     const names = library.runs.map((run) => run.name);
     document.title = names.join(" and ");
-    $("title").replaceChildren(...library.runs.flatMap((run, place) => (two ? [tag(place), ` ${run.name}\u2003`] : [run.name])));
+    $("title").replaceChildren(...library.runs.map((run, place) => element("span", { class: "name" }, two ? tag(place) : null, two ? ` ${run.name}` : run.name)));
     const seconds = library.videos.reduce((sum, video) => sum + (video.file ? video.duration : 0), 0);
     const parts = [`${report.counted(library.videos.length, "video")}, ${report.length(seconds)}`];
     library.runs.forEach((run, place) => {
@@ -49,7 +50,7 @@
     $("plots").replaceChildren(...report.summary.plots(library.summary));
     const floors = library.summary.some((row) => !row.own);
     const shapes = two ? [tag(0), " is the circle, ", tag(1), " the square. "] : [];
-    $("legend").replaceChildren(...shapes, "From 0 to 1, over all annotated videos; boundary scores are of the level that is best, chosen knowing the annotation." + (floors ? " Rings are floors that see no pixel; the best is named." : ""));
+    $("legend").replaceChildren(...shapes, "From 0 to 1, means over the annotated videos. Boundary scores are of one level, that with the highest mean F1 @ 0.5 s, chosen knowing the annotation. T full is against all annotated levels together." + (floors ? " Rings are floors that see no pixel; the best is named." : ""));
   }
 
   function describeRuns() {
@@ -110,14 +111,13 @@
   }
 
   function metricColumns() {
-    const metrics = library.metrics.map((metric, place) => ({ ...metric, place })).filter((metric) => metric.truth === shown.truth);
-    return metrics.slice(0, SCORE_COLUMNS).map((metric) => ({
+    return chooser.columns.map((metric) => ({
       name: report.summary.wording(metric.metric),
+      title: metric.levels ? "Bars are levels, the finest first; the value is of the level that is best over all videos" : undefined,
       kind: "score",
       number: true,
-      heading: [report.summary.wording(metric.metric)],
-      value: (video) => best(video.scores[0]?.[metric.place]) ?? best(video.scores[1]?.[metric.place]),
-      cell: (video) => perRun(video, (_, run) => score(video.scores[run]?.[metric.place], highest(metric.place))),
+      value: (video) => told(video, 0, metric) ?? told(video, 1, metric),
+      cell: (video) => perRun(video, (_, run) => score(video, run, metric)),
     }));
   }
 
@@ -126,31 +126,36 @@
   /** The highest value of a metric in the library, which bars are measured by. */
   function highest(place) {
     if (!highests.has(place)) {
-      const values = library.videos.flatMap((video) => video.scores.map((scores) => best(scores?.[place]) ?? 0));
-      highests.set(place, Math.max(1e-9, ...values));
+      const values = library.videos.flatMap((video) => video.scores.flatMap((scores) => scores?.[place] ?? []));
+      highests.set(place, values.reduce((most, value) => Math.max(most, value ?? 0), 1e-9));
     }
     return highests.get(place);
   }
 
-  function best(values) {
-    const known = (values ?? []).filter((value) => value !== null);
-    return known.length ? Math.max(...known) : null;
+  /** The level that the scores of levels are told of. */
+  function bestLevel(run) {
+    return library.best_levels[run]?.[shown.truth] ?? null;
   }
 
-  /** The value of the best level, with those of all levels as bars, the finest first. */
-  function score(values, most) {
-    const value = best(values);
-    if (value === null) return "";
-    const bars = element("span", { class: "bars", "aria-hidden": "true" });
-    if (values.length > 1) {
-      for (const of of values) {
-        const bar = element("i", { class: of === value ? "best" : "" });
-        bar.style.height = `${Math.max(0, (100 * (of ?? 0)) / most)}%`;
-        bars.append(bar);
-      }
-    }
-    const title = values.length > 1 ? values.map((of, level) => `level ${level}: ${of ?? "undefined"}`).join(", ") : null;
-    return element("span", { class: "value", title }, bars, value.toFixed(3));
+  /** The value of a video: of its whole hierarchy, or of the level that is best over all videos. */
+  function told(video, run, { place, levels }) {
+    return video.scores[run]?.[place]?.[levels ? bestLevel(run) : 0] ?? null;
+  }
+
+  /** A value, with those of all levels as bars, the finest first. */
+  function score(video, run, metric) {
+    const values = video.scores[run]?.[metric.place] ?? [];
+    if (values.every((of) => of === null)) return "";
+    const value = told(video, run, metric);
+    const shownValue = element("span", { class: "told" }, value === null ? "\u2013" : value.toFixed(3));
+    if (!metric.levels || values.length < 2) return element("span", { class: "value" }, shownValue);
+    const bars = element("span", { class: "bars", "aria-hidden": "true" }, ...values.map((of, level) => {
+      const bar = element("i", { class: level === bestLevel(run) ? "best" : "" });
+      bar.style.height = `${(100 * (of ?? 0)) / highest(metric.place)}%`;
+      return bar;
+    }));
+    const title = values.map((of, level) => `level ${level}: ${of ?? "undefined"}`).join(", ");
+    return element("span", { class: "value", title }, bars, shownValue);
   }
 
   function columns() {
@@ -175,7 +180,18 @@
     if (video.file) window.location.href = report.videoPage(video.id);
   }
 
+  const chooser = new report.Chooser($("metrics"), () => showColumns());
+  offerMetrics();
   const table = new report.Table($("table"), columns(), open);
+
+  function offerMetrics() {
+    chooser.offer(library.metrics.filter((metric) => metric.truth === null || metric.truth === shown.truth));
+  }
+
+  function showColumns() {
+    table.setColumns(columns());
+    update();
+  }
 
   function update() {
     const rows = library.videos.filter((video) => (!shown.state || video.state === shown.state) && shown.words.every((word) => video.text.includes(word)));
@@ -201,14 +217,13 @@
   }
 
   function describeTruths() {
-    const truths = [...new Set(library.metrics.map((metric) => metric.truth))];
     if (truths.length < 2) return;
     $("truth-choice").classList.remove("hidden");
     $("truth").append(...truths.map((truth) => element("option", {}, truth)));
     $("truth").addEventListener("change", () => {
       shown.truth = truths[$("truth").selectedIndex];
-      table.setColumns(columns());
-      update();
+      offerMetrics();
+      showColumns();
     });
   }
 

@@ -6,10 +6,10 @@ report.summary = (() => {
   const WIDTH = 250;
   const MARGIN = 7;
 
-  /** Makes one plot per level of annotation. */
+  /** Makes one plot per level of annotation; what takes all levels together stands in each. */
   function plots(rows) {
-    const truths = [...new Set(rows.map((row) => row.truth))];
-    return truths.map((truth) => plot(truth, rows.filter((row) => row.truth === truth)));
+    const truths = [...new Set(rows.map((row) => row.truth).filter((truth) => truth !== null))];
+    return truths.map((truth) => plot(truth, rows.filter((row) => row.truth === truth || row.truth === null)));
   }
 
   function plot(truth, rows) {
@@ -60,9 +60,13 @@ report.summary = (() => {
 
   /** A metric's name in words. */
   function wording(name) {
+    if (name.startsWith("clustered_")) return `clustered ${wording(name.slice("clustered_".length))}`;
     return name
-      .replace(/^hlr_iou$/, "HLR IoU").replace(/^hlr_mof$/, "HLR MoF")
-      .replace(/^boundary_f1@/, "boundary F1 @ ").replace(/^boundary_precision@/, "precision @ ").replace(/^boundary_recall@/, "recall @ ")
+      .replace(/^hlr_(iou|mof)$/, (_, measure) => `HLR ${measure === "iou" ? "IoU" : "MoF"}`)
+      .replace(/^(t_full|t_reduced)_f1$/, "$1").replace(/^t_/, "T ").replace(/^l_f1$/, "L-measure").replace(/^l_/, "L ")
+      .replace(/^gebd_/, "GEBD_").replace(/^edit$/, "Edit").replace(/^boundary_(precision|recall)@/, "$1@")
+      .replace(/^boundary_distance_s$/, "distance from annotated, s").replace(/^boundary_distance_back_s$/, "distance from predicted, s")
+      .replace(/_f1\b/, " F1").replace(/_iou$/, " IoU").replace(/@(\d+(?:\.\d+)?)(s?)$/, (_, at, unit) => ` @ ${at}${unit && " s"}`)
       .replaceAll("_", " ");
   }
 

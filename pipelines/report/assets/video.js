@@ -111,8 +111,9 @@
     if (data.fps) parts.push(`${Number(data.fps.toFixed(2))} fps`);
     if (data.codec) parts.push(data.codec);
     const reasons = recording.row.runs.filter((run) => run?.reason).map((run) => run.reason);
-    const names = page.library.runs.map((run, place) => (page.library.runs.length > 1 ? [report.tag(place), ` ${run.name} `] : []));
-    return [...names.flat(), [...parts, ...new Set(reasons)].join(" \u00b7 ")];
+    const { runs } = page.library;
+    const names = runs.length > 1 ? runs.map((run, place) => report.element("span", { class: "run-name" }, report.tag(place), ` ${run.name}`)) : [];
+    return [...names, [...parts, ...new Set(reasons)].join(" \u00b7 ")];
   }
 
   /** Videos that can be shown, in the order of the library. */

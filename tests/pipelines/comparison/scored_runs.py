@@ -81,7 +81,7 @@ def scored_run(
     named = {} if predictor is None else {"predictor": predictor}
     folder.write_run("finished", {**facts, **named, **({} if mlflow is None else {"mlflow": mlflow})})
     folder.write_videos(VideoRow(entry(name), "done", None, 20.0, 40) for name in videos)
-    write_scores(scores, folder)
+    write_scores(scores, folder, Path("truth.csv"))
     return folder
 
 

@@ -69,7 +69,7 @@ def test_floors_have_their_known_scores(tmp_path):
     write_run(folder, list(truth.videos))
     evaluation = evaluate_run(folder, truth, 0, Console(quiet=True))
     assert (len(evaluation.scored), evaluation.missing, evaluation.unknown) == (138, [], [])
-    write_scores(evaluation.scores, folder)
+    write_scores(evaluation.scores, folder, truth.path)
     summary = summarise(read_scores(folder))
     [truth_level] = {name for name in summary["truth_level"] if name != "all levels"}
     of_level = summary[summary["truth_level"] == truth_level].set_index(["predictor", "metric"])["mean"]

@@ -47,7 +47,7 @@ def test_scores_lie_in_a_table_that_other_tools_read(tmp_path):
     folder = make_run(tmp_path / "run")
     scores = scored(folder, write_truth(tmp_path / "truth.csv", *MIDDLE))
     assert not folder.evaluation.exists()
-    write_scores(scores.scores, folder)
+    write_scores(scores.scores, folder, scores.truth.path)
     assert pq.read_schema(folder.evaluation) == SCORES_SCHEMA
     table = read_scores(folder)
     assert len(table) == len(scores.scores)

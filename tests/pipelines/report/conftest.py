@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from pipelines.cli import main
+from tests.pipelines import finished_run
 from tests.pipelines.finished_run import write_truth
-from tests.pipelines.report.material import HOSTILE, entry, make_run, write_scores
+from tests.pipelines.report.material import HOSTILE, TWO_LEVELS, entry, make_run, write_scores
 from tests.streamer.video.clips import constant_rate, encode
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome-stable", "google-chrome")
@@ -127,6 +128,17 @@ def both(tmp_path_factory: pytest.TempPathFactory, films: Path) -> Path:
     write_scores(two, ["cats"], shift=0.3)
     write_report(one.root, two.root, "--out", root / "report")
     return root / "report"
+
+
+@pytest.fixture(scope="session")
+def scored(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A report of a run whose middle level is the annotation of one video, and near that of another."""
+    root = tmp_path_factory.mktemp("scored")
+    run = finished_run.make_run(root / "run")
+    truth = write_truth(root / "truth.csv", *TWO_LEVELS)
+    assert main(["evaluate", str(run.root), "--truth", str(truth)]) == 0
+    write_report(run.root, "--truth", truth)
+    return run.root / "report"
 
 
 @pytest.fixture(scope="session")

@@ -28,6 +28,10 @@ HOSTILE = (
     "javascript:document.title='bad'",
 )
 
+TWO_LEVELS = [f"a,scene,{start},{end},{start}" for start, end in ((0, 2), (2, 6), (6, 12), (12, 20))]
+"""Annotations for `finished_run.make_run`: one level is its middle one in `a`, another has labels."""
+TWO_LEVELS += ["b,scene,0,7,x", "b,scene,7,12,y", "b,scene,12,20,z", "a,clip,0,9,x", "a,clip,9,20,y"]
+
 
 def hierarchy_of(
     video_id: str, snippets: int, *, every: Sequence[int] = (2, 8, 32), seed: int = 0, kinds: int = 5
@@ -111,15 +115,16 @@ def make_big_run(root: Path, *, videos: int = 1000, snippets: int = 21_600) -> R
 def write_scores(
     folder: RunFolder, video_ids: Sequence[str], *, predictor: str = "streamer", shift: float = 0.0
 ) -> None:
-    """An evaluation with the columns of the day, of one level of annotation called `clip`."""
+    """An evaluation as version 1 wrote it, of one level of annotation called `clip`, and of all together."""
     rows = []
     for place, video_id in enumerate(video_ids):
         for name in (predictor, "dyadic_grid"):
             base = shift + place / (2 * len(video_ids)) + (0.2 if name == predictor else 0.1)
-            rows.append((video_id, name, "clip", None, "hlr_iou", base))
+            rows += [(video_id, name, "clip", None, metric, base) for metric in ("hlr_iou", "symmetric_f1")]
             rows += [
                 (video_id, name, "clip", level, "boundary_f1@0.5s", base / (level + 1)) for level in range(3)
             ]
+            rows.append((video_id, name, "all levels", None, "t_full_f1", base))
     columns = ["video_id", "predictor", "truth_level", "level", "metric", "value"]
     frame = pd.DataFrame(rows, columns=columns).astype({"level": "Int8"})
     frame.to_parquet(folder.evaluation)

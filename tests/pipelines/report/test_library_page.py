@@ -17,6 +17,10 @@ def names(page: Any) -> list[str]:
     return page.locator("#rows .id").all_inner_texts()
 
 
+def headings(page: Any) -> list[str]:
+    return page.locator("thead th").all_inner_texts()
+
+
 def sort_by(page: Any, name: str) -> None:
     page.locator("thead .sorter", has_text=re.compile(f"^{name}$")).click()
 
@@ -34,15 +38,58 @@ def test_all_inputs_are_listed_with_what_became_of_them(pets: Path, look: Open) 
 
 def test_scores_stand_beside_the_floors(pets: Path, look: Open) -> None:
     page = look(pets)
-    assert page.locator(".dots tr").count() == 2
+    assert page.locator(".dots tr th").all_inner_texts() == [
+        "HLR IoU",
+        "symmetric F1",
+        "T full",
+        "boundary F1 @ 0.5 s",
+    ]
     line = page.locator(".dots tr", has_text="HLR IoU")
     assert line.locator("circle.own").count() == 1
     assert line.locator("circle.floor").count() == 1
     assert "0.325" in line.inner_text()  # the mean of 0.2 and 0.45
     assert "dyadic grid 0.225" in line.inner_text()
     cats = page.locator("tr[data-place]", has_text="cats")
-    assert cats.locator("td").nth(7).inner_text() == "0.200"
+    assert headings(page)[7:] == ["symmetric F1", "boundary F1 @ 0.5 s", "T full"]
+    assert cats.locator("td").all_inner_texts()[7:] == ["0.200", "0.200", "0.200"]
     assert cats.locator("td").nth(8).locator(".bars i").count() == 3
+    assert cats.locator("td").nth(8).locator(".bars i.best").count() == 1
+
+
+def test_the_reader_chooses_which_scores_are_columns(scored: Path, look: Open) -> None:
+    page = look(scored)
+    assert page.locator("#truth option").all_inner_texts() == ["scene", "clip"]
+    assert headings(page)[7:] == ["symmetric F1", "boundary F1 @ 0.5 s", "T full"]
+    page.click("#metrics summary")
+    choose = page.locator("#metrics")
+    choose.get_by_label("T full", exact=True).uncheck()
+    choose.get_by_label("precision @ 3 s", exact=True).check()
+    choose.get_by_label("distance from annotated, s").check()
+    assert headings(page)[7:] == [
+        "symmetric F1",
+        "boundary F1 @ 0.5 s",
+        "precision @ 3 s",
+        "distance from annotated, s",
+    ]
+    assert choose.get_by_label("HLR MoF").is_disabled(), "four columns are all that there is room for"
+    choose.get_by_label("symmetric F1").uncheck()
+    assert choose.get_by_label("HLR MoF").is_enabled()
+    page.keyboard.press("Escape")
+    assert not choose.get_by_label("HLR MoF").is_visible()
+    page.select_option("#truth", "clip")
+    assert headings(page)[7:] == ["boundary F1 @ 0.5 s", "precision @ 3 s", "distance from annotated, s"]
+    sort_by(page, "precision @ 3 s")
+    assert headings(page)[7:] == ["boundary F1 @ 0.5 s", "precision @ 3 s", "distance from annotated, s"]
+
+
+def test_a_score_of_levels_is_that_of_the_level_that_is_best_over_all_videos(
+    scored: Path, look: Open
+) -> None:
+    page = look(scored)
+    for name, value in {"a": "1.000", "b": "0.400"}.items():
+        cell = page.locator(f"tr[data-place]:has(a:text-is('{name}')) td").nth(8)
+        assert cell.inner_text() == value
+        assert cell.locator(".bars i").nth(1).get_attribute("class") == "best"
 
 
 def test_a_row_leads_to_its_video(pets: Path, look: Open) -> None:
@@ -66,9 +113,9 @@ def test_a_thousand_rows_are_sorted_searched_and_walked_through(large: Path, loo
     assert names(page)[0] == "whole-day"
     sort_by(page, "length")
     assert names(page)[0] == "short-00"
-    sort_by(page, "HLR IoU")
+    sort_by(page, "symmetric F1")
     assert names(page)[0] == "short-19"
-    sort_by(page, "HLR IoU")
+    sort_by(page, "symmetric F1")
     assert names(page)[:2] == ["short-00", "short-01"], "rows without a value come last either way"
     sort_by(page, "video")
     page.keyboard.press("/")
@@ -167,6 +214,9 @@ def test_texts_stand_out_from_what_is_behind_them(pets: Path, look: Open, scheme
         assert (lights[1] + 0.05) / (lights[0] + 0.05) >= 3, (scheme, line)
 
 
-def test_the_page_fits_a_telephone(pets: Path, look: Open) -> None:
-    page = look(pets, viewport={"width": 390, "height": 844})
-    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+def test_the_page_fits_a_telephone(pets: Path, both: Path, look: Open) -> None:
+    for report in (pets, both):
+        page = look(report, viewport={"width": 390, "height": 844})
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390
+        page.click("#metrics summary")
+        assert page.evaluate("document.documentElement.scrollWidth") <= 390

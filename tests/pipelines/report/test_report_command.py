@@ -7,13 +7,12 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import pytest
 
 from pipelines.annotations import Truth
 from pipelines.cli import main
+from pipelines.evaluation import scores as evaluation
 from pipelines.report.runs import read_runs
-from pipelines.report.scores import read_scores
 from pipelines.report.video_data import playable, truth_data
 from pipelines.run_folder import RunFolder
 from streamer.atomic import file_name
@@ -106,6 +105,29 @@ def test_annotations_of_the_run_are_found_and_may_be_gone(tmp_path: Path, capfd:
     assert data(named.root / "report", "videos/a")["truth"] == []
 
 
+def test_annotations_that_were_scored_against_come_before_others(tmp_path: Path, capfd: Capture) -> None:
+    names = ("scored", "configured", "beside")
+    (tmp_path / "in").mkdir()
+    places = {name: tmp_path / f"{name}.csv" for name in names} | {"beside": tmp_path / "in" / "truth.csv"}
+    for name, place in places.items():
+        write_truth(place, f"a,clip,0,4,{name}")
+    config = {"truth": str(places["configured"]), "inputs": [str(tmp_path / "in")]}
+    run = make_run(tmp_path / "run", [entry("a")], facts={"config": config})
+
+    def shown() -> list[str]:
+        assert main(["report", str(run.root)]) == 0
+        return [name for level in data(run.root / "report", "videos/a")["truth"] for name in level["labels"]]
+
+    assert shown() == ["configured"]
+    evaluation.write_scores([], run, places["scored"])
+    assert shown() == ["scored"]
+    write_scores(run, ["a"])
+    assert shown() == ["configured"], "as before where the scores do not tell"
+    evaluation.write_scores([], run, tmp_path / "gone.csv")
+    assert shown() == [], "others than those that were scored against would mislead"
+    assert "no annotations are shown" in capfd.readouterr().out
+
+
 def test_a_damaged_hierarchy_costs_its_video_alone(run: RunFolder, capfd: Capture) -> None:
     run.hierarchy_of("a").write_bytes(b"damaged")
     assert main(["report", str(run.root)]) == 0
@@ -128,42 +150,6 @@ def test_a_run_of_another_predictor_needs_no_model_and_no_signals(tmp_path: Path
         "uniform": True,
         "dyadic_grid": False,
     }
-
-
-def test_scores_are_pooled_where_they_are_shares(run: RunFolder) -> None:
-    frame = pd.DataFrame(
-        [
-            ("a", "streamer", "clip", None, "hlr_iou", 0.5, 1.0, 2.0),
-            ("x/b", "streamer", "clip", None, "hlr_iou", 0.0, 0.0, 8.0),
-            (None, "streamer", "clip", None, "t_measure", 0.3, None, None),
-            ("a", "truth", "clip", None, "events", 5.0, None, None),
-        ],
-        columns=[
-            "video_id",
-            "predictor",
-            "truth_level",
-            "level",
-            "metric",
-            "value",
-            "numerator",
-            "denominator",
-        ],
-    ).astype({"level": "Int8"})
-    frame.to_parquet(run.evaluation)
-    assert main(["report", str(run.root)]) == 0
-    library = data(run.root / "report", "library")
-    assert [row["value"] for row in library["summary"]] == [0.1]
-    assert library["metrics"] == [{"truth": "clip", "metric": "hlr_iou"}]
-
-
-def test_scores_that_cannot_be_read_are_told_of(run: RunFolder, capfd: Capture) -> None:
-    (own,) = read_runs([str(run.root)])
-    assert read_scores(own) is None
-    run.evaluation.write_bytes(b"damaged")
-    assert "cannot be read" in str(read_scores(own))
-    pd.DataFrame({"video_id": ["a"]}).to_parquet(run.evaluation)
-    assert main(["report", str(run.root)]) == 0
-    assert "lacks predictor, truth_level" in capfd.readouterr().out
 
 
 def test_two_runs_are_named_by_what_tells_them_apart(tmp_path: Path) -> None:

@@ -355,6 +355,14 @@ def test_two_runs_stand_over_one_axis(both: Path, look: Open) -> None:
     assert [name for name in rows(only) if name.startswith("A")] == []
 
 
+def test_without_signals_nothing_is_said_of_them(scored: Path, look: Open) -> None:
+    page = look(scored, "video.html#v=b&e=0.1.1")
+    page.wait_for_selector("#inspector .facts")
+    facts = page.locator("#inspector .facts dt").all_inner_texts()
+    assert facts == ["time", "length", "part of", "holds"]
+    assert not page.locator("#signals").is_visible()
+
+
 def test_the_page_fits_a_telephone(pets: Path, look: Open) -> None:
     page = look(pets, "video.html#v=cats", viewport={"width": 390, "height": 844}, has_touch=True)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.evaluation.run import evaluate_run
 from pipelines.evaluation.scores import write_scores
 from pipelines.evaluation.tracked import metric_values
@@ -13,7 +14,6 @@ from pipelines.run_folder import RunFolder
 from pipelines.sweep.plan import SweepError, read_plan
 from pipelines.sweep.records import Record, settle
 from pipelines.sweep.scores import Scores, check_metric, read_scores
-from pipelines.truth import read_truth
 from tests.pipelines.finished_run import make_run, write_truth
 from tests.pipelines.sweep.files import write_file
 
@@ -24,7 +24,7 @@ def scored(tmp_path):
     folder = make_run(tmp_path / "run")
     truth = read_truth(write_truth(tmp_path / "t.csv", "a,scene,0,2,x", "a,scene,2,20,y", "b,scene,0,7,x"))
     evaluation = evaluate_run(folder, truth, 0, Console(file=io.StringIO()))
-    write_scores(evaluation.scores, folder)
+    write_scores(evaluation.scores, folder, truth.path)
     return folder, metric_values(evaluation.summary, evaluation.predictor)
 
 
@@ -49,7 +49,8 @@ def test_a_run_without_scores(tmp_path):
 def test_a_metric_that_is_undefined_in_all_videos_is_known(tmp_path):
     folder = make_run(tmp_path / "run", done=["a"])
     whole = read_truth(write_truth(tmp_path / "t.csv", "a,scene,0,20,x"))  # has no boundary
-    write_scores(evaluate_run(folder, whole, 0, Console(file=io.StringIO())).scores, folder)
+    evaluation = evaluate_run(folder, whole, 0, Console(file=io.StringIO()))
+    write_scores(evaluation.scores, folder, whole.path)
     metric = "scene/level0/boundary_recall_at_3s"
     assert metric not in known(folder).values
     check_metric(read_plan(str(write_file(tmp_path, metric=metric))), known(folder))
