@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -151,6 +152,7 @@ def _tell_places(folder: RunFolder, tracker: Tracker, console: Console) -> None:
         "scores": folder.evaluation if folder.evaluation.exists() else None,
         "figures": folder.figures,
         "MLflow": tracker.directions,
+        "look": f"streamer report {shlex.quote(str(folder.root))}",
     }
     for name, place in lines.items():
         if place is not None:

@@ -194,7 +194,7 @@ class EvaluateConfig:
 
 @dataclass
 class DemoConfig:
-    """Renders a small corpus of videos with known events, trains on it, and scores the result.
+    """Renders a small corpus of videos with known events, trains on it, scores the result and shows it.
 
     Attributes:
         out: folder for the corpus and the run; an earlier demo in it is replaced.
