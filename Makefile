@@ -7,7 +7,7 @@ STAMP := $(VENV)/.made-from-pyproject-and-constraints
 .PHONY: help setup demo test chaos lint format bench clean
 
 help:
-	@echo "make demo    render videos with known events, train on them, score and track the result"
+	@echo "make demo    render videos with known events, train on them, score, track and show the result"
 	@echo "make test    run all tests"
 	@echo "make chaos   kill a training's processes at twenty moments, and compare its results"
 	@echo "make lint    check style, formatting and types"

@@ -21,10 +21,12 @@ from rich.console import Console
 
 from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
+from pipelines.comparison.config import CompareConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
 from pipelines.report.config import ReportConfig
+from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
 from streamer.errors import ConfigError, StreamerError
 
@@ -48,8 +50,10 @@ COMMANDS = {
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
+    "compare": Command(CompareConfig, "pipelines.comparison.command:compare"),
     "export": Command(ExportConfig, "pipelines.exports.command:export"),
     "report": Command(ReportConfig, "pipelines.report.command:report"),
+    "sweep": Command(SweepConfig, "pipelines.sweep.command:sweep"),
     "doctor": Command(DoctorConfig, "pipelines.doctor:doctor"),
     "bench": Command(BenchConfig, "pipelines.bench:bench"),
 }

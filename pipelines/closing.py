@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timezone
@@ -9,6 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
+from pipelines.annotations import Truth
 from pipelines.catalog import CatalogEntry
 from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
@@ -18,7 +20,6 @@ from pipelines.run_folder import RunFolder, RunState, VideoRow, end_row, unread_
 from pipelines.snippets import VideoEnd
 from pipelines.store import REASON
 from pipelines.tracking import Tracker
-from pipelines.truth import Truth
 from pipelines.wording import counted
 from streamer.errors import TruthError
 from streamer.hierarchy import Hierarchy
@@ -151,6 +152,7 @@ def _tell_places(folder: RunFolder, tracker: Tracker, console: Console) -> None:
         "scores": folder.evaluation if folder.evaluation.exists() else None,
         "figures": folder.figures,
         "MLflow": tracker.directions,
+        "look": f"streamer report {shlex.quote(str(folder.root))}",
     }
     for name, place in lines.items():
         if place is not None:

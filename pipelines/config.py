@@ -33,9 +33,8 @@ class TrainConfig:
         fresh: start over; removes what an earlier run left in out.
         workers: training workers; each video goes to one of them from start to end.
         lanes: videos that each worker watches at the same time.
-        truth: annotations to score against: video_id,level,start_s,end_s,label as .csv or .parquet, or the
-            files of EPIC-KITCHENS, Ego4D Goal-Step, Breakfast or 50 Salads (docs/datasets.md). By default
-            truth.csv in an input folder, where there is one.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). By default truth.csv or truth.parquet in an input folder, where there is one.
         seed: determines initial parameters.
         init: checkpoint, or folder of a run, whose parameters to start from.
         sync: gradients = workers learn one model, all take the same steps; parameters = every worker
@@ -111,9 +110,8 @@ class SegmentConfig:
         gpus_per_worker: GPUs that each worker holds; fractions share one. By default 1 where the model
             computes on CUDA, else 0.
         adaptive: let the model learn while it watches a video; for each it starts from the checkpoint.
-        truth: annotations to score against: video_id,level,start_s,end_s,label as .csv or .parquet, or the
-            files of EPIC-KITCHENS, Ego4D Goal-Step, Breakfast or 50 Salads (docs/datasets.md). By default
-            truth.csv in an input folder, where there is one.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). By default truth.csv or truth.parquet in an input folder, where there is one.
         device: where the model computes.
         precision: numbers that the model computes with; by default those that it learned with.
         decoder: library that decodes video.
@@ -180,8 +178,8 @@ class EvaluateConfig:
 
     Attributes:
         run: folder of the run.
-        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of
-            EPIC-KITCHENS, Ego4D Goal-Step, Breakfast or 50 Salads (docs/datasets.md).
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md).
         seed: determines the random floor, and where representations are compared, clusters and draws.
         tracking_uri: MLflow store or server; by default MLFLOW_TRACKING_URI, or else a SQLite file in run.
         experiment: MLflow experiment.
@@ -196,7 +194,7 @@ class EvaluateConfig:
 
 @dataclass
 class DemoConfig:
-    """Renders a small corpus of videos with known events, trains on it, and scores the result.
+    """Renders a small corpus of videos with known events, trains on it, scores the result and shows it.
 
     Attributes:
         out: folder for the corpus and the run; an earlier demo in it is replaced.

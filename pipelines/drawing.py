@@ -18,7 +18,7 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import text_to_path
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
-from pipelines.truth import clip_to_duration
+from pipelines.annotations import clip_to_duration
 from streamer.hierarchy import Hierarchy
 from streamer.metrics import LabelledSegment
 

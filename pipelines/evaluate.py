@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.config import EvaluateConfig
 from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
-from pipelines.run_folder import RunFolder
+from pipelines.run_folder import RunFolder, software
+from pipelines.run_tags import dataset_name, run_tags
 from pipelines.tracking import Tracker
-from pipelines.truth import read_truth
 
 
 def evaluate(config: EvaluateConfig, console: Console) -> int:
@@ -27,14 +27,28 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     truth = read_truth(config.truth)
     scores = evaluate_run(folder, truth, config.seed, console)
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"
-    tracker = Tracker(folder, config.experiment, name, config.tracking_uri, source="streamer evaluate")
+    inputs = run.get("config", {}).get("inputs", [])
+    tracker = Tracker(
+        folder,
+        config.experiment,
+        name,
+        config.tracking_uri,
+        source="streamer evaluate",
+        tags=run_tags(
+            "evaluate",
+            predictor=scores.predictor,
+            folder=folder.root,
+            inputs=inputs,
+            software=software(),
+            description=f"`streamer evaluate` of `{folder.root}` against `{config.truth}`",
+        ),
+    )
     write_scores(scores.scores, folder, scores.truth.path)
     for note in scores.truth.notes:
         console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
     show(scores, console)
     tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
-    rows = [row for row in folder.read_videos() if row["video_id"] in scores.truth.videos]
-    tracker.log_dataset(rows, str(Path(config.truth).absolute()), "annotated videos", "evaluation")
+    tracker.log_dataset(folder.read_videos(), ", ".join(inputs), dataset_name(inputs) or "inputs", "evaluate")
     track_evaluation(scores, folder, tracker)
     tracker.close()
     console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)

@@ -10,7 +10,7 @@ from ray.util.metrics import Counter, Gauge
 
 from pipelines.replicas import TimedReplicas
 from pipelines.streams import LaneStream
-from pipelines.training import WorkerReport
+from pipelines.worker_report import WorkerReport
 
 TAGS = ("rank",)
 

@@ -11,11 +11,14 @@ from typing import Any
 from rich.console import Console
 
 from pipelines.catalog_table import write_catalog
+from pipelines.evaluation.predictors import STREAMER
 from pipelines.folder_lock import FolderLock
 from pipelines.preparation import Inputs
 from pipelines.resumption import tell_removed
 from pipelines.run_folder import RunFolder, software
+from pipelines.run_tags import dataset_name, run_tags
 from pipelines.tracking import Tracker
+from pipelines.wording import counted
 
 
 def open_run(
@@ -59,6 +62,14 @@ def open_run(
         source=f"streamer {command}",
         database=database,
         going_on=tracked.get("run_id"),
+        tags=run_tags(
+            command,
+            predictor=predictor or STREAMER,
+            folder=folder.root,
+            inputs=config["inputs"],
+            software=software(),
+            description=_description(command, folder, inputs),
+        ),
     )
     if config["fresh"]:  # now that nothing is in the way of the new run
         tell_removed(folder.clear(), folder, console)
@@ -83,5 +94,10 @@ def open_run(
         return tracker, facts
     tracker.log_params({**config, "videos": len(inputs.videos)})
     rows = [asdict(entry) for entry in inputs.entries]
-    tracker.log_dataset(rows, ", ".join(config["inputs"]), "inputs", command)
+    tracker.log_dataset(rows, ", ".join(config["inputs"]), dataset_name(config["inputs"]), command)
     return tracker, facts
+
+
+def _description(command: str, folder: RunFolder, inputs: Inputs) -> str:
+    """What MLflow shows on top of the run's page."""
+    return f"`streamer {command}` of {counted(len(inputs.videos), 'video')} into `{folder.root}`"

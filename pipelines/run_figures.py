@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import figures
+from pipelines.annotations import Truth
 from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
-from pipelines.truth import Truth
 from streamer.atomic import file_name
 from streamer.hierarchy import Hierarchy
 

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import json
 import math
-import time
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, replace
-from itertools import zip_longest
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -20,24 +18,21 @@ from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import SegmentConfig
 from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
-from pipelines.library import EndedVideo, LibraryReport, finished_videos, write_shelf
+from pipelines.library import LibraryReport, finished_videos, write_shelf
+from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
 from pipelines.session import DECODE_CPUS, WORKER_CPUS, ray_session
-from pipelines.snippets import VideoEnd
 from pipelines.tracking import Tracker, prepare_store
-from pipelines.training import WorkerReport
 from streamer.config import StreamerConfig
 from streamer.errors import CheckpointError
 from streamer.segmentation import StoredModel
 
 if TYPE_CHECKING:
     from pipelines.segmenter import SegmenterTask, Workers
-
-LOG_SECONDS = 5.0  # between two entries in the tracking store
 
 
 def segment(config: SegmentConfig, console: Console) -> int:
@@ -127,7 +122,7 @@ class SegmentationRun:
         expected = inputs.expected_snippets(settings["model"]["snippet_size"])
         self._totals = Totals(len(inputs.videos), expected)
         finished = finished_videos(folder, inputs.videos) if earlier else ()
-        self._progress = Progress(self._totals, list(finished))
+        self._progress = LibraryProgress(self._totals, list(finished))
         self.missing = [video for video in inputs.videos if video.video_id not in self._progress.ended]
 
     def run(self) -> int:
@@ -236,60 +231,6 @@ class SegmentationRun:
             metadata={"streamer.config": json.dumps(self._settings), "streamer.model": checkpoint},
             signals=config.signals,
         )
-
-
-class Progress:
-    """Adds up how videos ended and what runs, over all starts of a run.
-
-    Attributes:
-        ended: how videos ended, by id.
-
-    Args:
-        totals: is told.
-        earlier: videos that ended in earlier starts.
-        clock: seconds, of any origin.
-    """
-
-    def __init__(
-        self, totals: Totals, earlier: Sequence[EndedVideo], clock: Callable[[], float] = time.monotonic
-    ) -> None:
-        self.ended: dict[str, VideoEnd] = {}
-        self._totals = totals
-        self._events: list[int] = []
-        self._untold: list[VideoEnd] = []
-        self._clock = clock
-        self._logged = clock()
-        self._count(earlier)
-
-    def take(self, report: LibraryReport) -> None:
-        """Takes in what happened; nothing is told before anything did, since totals tell of a speed."""
-        self._count(report.ended)
-        if report.ended or report.running or self._totals.ended or report.finished:
-            self._tell(report.running)
-
-    def log_due(self) -> bool:
-        """Whether it is time for an entry in the tracking store."""
-        due = self._clock() - self._logged >= LOG_SECONDS
-        if due:
-            self._logged = self._clock()
-        return due
-
-    def _count(self, videos: Sequence[EndedVideo]) -> None:
-        for video in videos:
-            self.ended[video.end.video_id] = video.end
-            self._untold.append(video.end)
-            pairs = zip_longest(self._events, video.events, fillvalue=0)
-            self._events = [before + new for before, new in pairs]
-
-    def _tell(self, running: int) -> None:
-        report = WorkerReport(
-            snippets=sum(end.snippets for end in self.ended.values()) + running,
-            ended=self._untold,
-            events=self._events,
-            num_levels=len(self._events),
-        )
-        self._totals.add([asdict(report)])
-        self._untold = []
 
 
 def _gpus_asked(config: SegmentConfig) -> float:

@@ -18,6 +18,7 @@ from pipelines.closing import conclude, failing, video_rows
 from pipelines.config import TrainConfig
 from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
+from pipelines.logged_model import log_model
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
@@ -122,9 +123,9 @@ class TrainingRun:
                 tracker, facts = self._open(preparing.result())
                 with failing(self._folder, facts, self._rows, tracker):
                     state, findings = self._fit(tracker, facts)
-        if state == "finished":
-            remove_all(self._folder.checkpoints)
-        return conclude(
+                    if state == "finished":
+                        log_model(tracker, self._folder.final_checkpoint)
+        code = conclude(
             state,
             folder=self._folder,
             facts={**facts, **findings},
@@ -135,6 +136,9 @@ class TrainingRun:
             tracker=tracker,
             console=self._console,
         )
+        if state == "finished":  # until here, the same command goes on from the last of them
+            remove_all(self._folder.checkpoints)
+        return code
 
     def _open(self, database: Path | None) -> tuple[Tracker, dict[str, Any]]:
         return open_run(

@@ -24,12 +24,12 @@ from pipelines.closing import conclude, failing, video_rows
 from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
 from pipelines.library import LibraryReport, finished_videos
+from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunState, VideoRow
-from pipelines.segment import Progress
 from pipelines.tracking import Tracker, prepare_store
 from streamer.config import require
 from streamer.errors import ConfigError
@@ -156,7 +156,7 @@ class BaselineRun:
         self._task = BaselineTask(config, str(folder.root), metadata, annotated)
         self._totals = Totals(len(inputs.videos), inputs.expected_snippets(config.snippet_size))
         finished = finished_videos(folder, inputs.videos) if earlier else ()
-        self._progress = Progress(self._totals, list(finished))
+        self._progress = LibraryProgress(self._totals, list(finished))
         self.missing = [video for video in inputs.videos if video.video_id not in self._progress.ended]
 
     def run(self, *, durations: bool) -> int:

@@ -56,8 +56,9 @@ class BaselineConfig:
         out: folder of the run. The same command goes on with what is missing there.
         fresh: start over; removes what an earlier run left in out.
         workers: processes, each of which takes one video at a time.
-        truth: annotations to score against (video_id,level,start_s,end_s,label as .csv or .parquet). By
-            default truth.csv in an input folder, where there is one. uniform needs it.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). By default truth.csv or truth.parquet in an input folder, where there is one.
+            uniform needs it named.
         truth_level: for uniform, the level of annotation whose number of events it is told; needed where
             there are several.
         period: for fixed_period, seconds per event; by default 2.

@@ -1,4 +1,4 @@
-"""The `demo` command: renders a corpus with known events, trains on it, and scores the result."""
+"""The `demo` command: renders a corpus with known events, trains on it, scores the result and shows it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from rich.progress import Progress
 
 from pipelines.config import DemoConfig, TrainConfig
 from pipelines.demo.corpus import render_corpus
+from pipelines.report.command import report
+from pipelines.report.config import ReportConfig
 from pipelines.run_folder import RunFolder, RunFolderError
 from pipelines.train import train
 
@@ -35,7 +37,7 @@ def demo(config: DemoConfig, console: Console) -> int:
             seed=config.seed,
             progress=lambda done, total: progress.update(task, completed=done, total=total),
         )
-    return train(
+    code = train(
         TrainConfig(
             inputs=[str(corpus / "videos")],
             out=str(run.root),
@@ -45,6 +47,9 @@ def demo(config: DemoConfig, console: Console) -> int:
         ),
         console,
     )
+    if code == 0:
+        report(ReportConfig([str(run.root)]), console)
+    return code
 
 
 def _remove_earlier(run: RunFolder) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from pipelines.annotations import Truth
 from pipelines.annotations.matching import match_videos
 from pipelines.evaluation.labels import UNLABELLED
 from pipelines.evaluation.predictors import own_predictor
@@ -22,7 +23,6 @@ from pipelines.evaluation.workers import VideoJob, score_jobs
 from pipelines.run_figures import FIGURED_VIDEOS, draw_figures
 from pipelines.run_folder import RunFolder
 from pipelines.tracking import Tracker
-from pipelines.truth import Truth
 from pipelines.wording import counted
 from streamer.errors import TruthError
 
@@ -146,6 +146,7 @@ def _named(video_ids: Sequence[str]) -> str:
 
 def track_evaluation(evaluation: Evaluation, folder: RunFolder, tracker: Tracker) -> None:
     """Records scores, the table and the figures with a run of MLflow."""
+    tracker.log_truth(evaluation.truth)
     tracker.log_metrics(metric_values(evaluation.summary, evaluation.predictor))
     tracker.log_artifact(folder.evaluation)
     for path in draw_figures(folder, evaluation.scored[:FIGURED_VIDEOS], evaluation.truth):

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.annotations import clip_to_duration
 from pipelines.evaluation.boundaries import measure_boundaries, measure_events
 from pipelines.evaluation.labels import AnnotatedFrames, measure_events_as_clusters
 from pipelines.evaluation.measures import Measure, Measures, average, rows
@@ -22,7 +23,6 @@ from pipelines.evaluation.reduction import measure_reduction
 from pipelines.evaluation.representations import measure_clusters
 from pipelines.evaluation.scores import ALL_LEVELS, TRUTH, Score
 from pipelines.evaluation.trees import measure_trees
-from pipelines.truth import clip_to_duration
 from streamer.metrics import LabelledSegment
 
 

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 
 import pandas as pd
 
 from pipelines.evaluation.predictors import SHUFFLED
 from pipelines.evaluation.scores import TRUTH
 from pipelines.evaluation.summary import BEST_LEVEL
+from pipelines.metric_names import metric_name, unique_names
 
-LONGEST_NAME = 100  # characters of a truth level in the name of a metric; MLflow takes 250 for the whole
 HEADLINE = re.compile(
     r"(best_level_)?((clustered_)?(frame_accuracy|edit|segmental_f1@50)|boundary_f1@.*"
     r"|gebd_f1.*|events|event_length_median_s)"
@@ -27,7 +26,7 @@ FLOOR_HEADLINE = re.compile(
 
 
 def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
-    """Defined means under the names that MLflow takes: `clip/streamer/boundary_f1_at_3s/level0`.
+    """Defined means under the names of `pipelines.metric_names`.
 
     Of the floors only the main figures, of their whole hierarchy or of their best level: `evaluation.parquet`
     has the rest, and a page of MLflow with hundreds of charts helps nobody.
@@ -36,16 +35,23 @@ def metric_values(summary: pd.DataFrame, own: str) -> dict[str, float]:
         summary: what `summarise` returned.
         own: what the run's own predictor is called.
     """
-    names = _unique_names(dict.fromkeys(summary["truth_level"]))
+    names = unique_names(dict.fromkeys(summary["truth_level"]))
     values: dict[str, float] = {}
-    for row in summary.to_dict("records"):
-        of_a_level = not pd.isna(row["level"]) and not row["metric"].startswith(BEST_LEVEL)
-        if pd.isna(row["mean"]) or not _is_told(row["metric"], row["predictor"], of_a_level, own):
+    rows = summary.to_dict("records")
+    for row in sorted(rows, key=lambda row: row["predictor"] != own):  # MLflow shows the first first
+        best = row["metric"].startswith(BEST_LEVEL)
+        of_a_level = not pd.isna(row["level"]) and not best
+        predictor = row["predictor"]
+        if pd.isna(row["mean"]) or not _is_told(row["metric"], predictor, of_a_level, own):
             continue
-        parts = [names[row["truth_level"]], row["predictor"], row["metric"].replace("@", "_at_")]
-        if of_a_level:
-            parts.append(f"level{int(row['level'])}")
-        values["/".join(parts)] = float(row["mean"])
+        name = metric_name(
+            names[row["truth_level"]],
+            row["metric"].removeprefix(BEST_LEVEL),
+            level=int(row["level"]) if of_a_level else None,
+            best=best,
+            beside=None if predictor == own else predictor,
+        )
+        values[name] = float(row["mean"])
     return values
 
 
@@ -53,17 +59,3 @@ def _is_told(metric: str, predictor: str, of_a_level: bool, own: str) -> bool:
     if predictor not in (own, TRUTH):
         return (not of_a_level or predictor == SHUFFLED) and FLOOR_HEADLINE.fullmatch(metric) is not None
     return (of_a_level and metric.startswith("boundary_")) or HEADLINE.fullmatch(metric) is not None
-
-
-def _unique_names(levels: Iterable[str]) -> dict[str, str]:
-    """Names for levels of annotation, different for different levels, that may stand in a metric's name."""
-    names: dict[str, str] = {}
-    for level in levels:
-        # MLflow takes names for paths, in which leading dots have a meaning.
-        plain = re.sub(r"^\.+", "_", re.sub(r"[^\w\-. ]", "_", level[:LONGEST_NAME]))
-        name, number = plain, 1
-        while name in names.values():
-            number += 1
-            name = f"{plain}-{number}"
-        names[level] = name
-    return names

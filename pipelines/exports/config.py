@@ -22,9 +22,10 @@ class ExportConfig:
         clips: level whose events to cut out of the videos, each as an MP4 file of its own.
         levels: levels to write, 0 the finest; by default all. The level of clips is chosen by clips.
         videos: ids of videos, or patterns with *, ? and [...]; by default all that have a hierarchy.
-        out: folder in which every format gets a folder; by default exports in the run.
-        truth: annotations, as for evaluate; an event is then named by the label of the annotation with the
-            largest overlap.
+        out: folder in which every format gets a folder; by default `exports` in the run.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). Each event is then named by the label of the annotation that it overlaps for
+            the longest time.
         closing: where the release's JSON ends: video = every level at the end of the video; release = every
             level at the last boundary of level 0, as the published release writes it.
     """

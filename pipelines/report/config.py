@@ -15,9 +15,9 @@ class ReportConfig:
         runs: folder of the run; a second one is shown beside it.
         out: folder of the pages; by default `report` in the first run. The same command again replaces what
             it wrote there and keeps thumbnails that are still right.
-        truth: annotations to show: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a
-            dataset (docs/datasets.md). By default those that the run was scored against, or else
-            those that it was given, or truth.csv in an input folder.
+        truth: annotations: video_id,level,start_s,end_s,label as .csv or .parquet, or the files of a dataset
+            (docs/datasets.md). By default those that the run was scored against, or else those that it was
+            given, or truth.csv or truth.parquet in an input folder of it.
     """
 
     runs: list[str]

@@ -14,7 +14,8 @@ from pipelines.run_folder import RunFolder
 from pipelines.snippets import SnippetBlock, VideoEnd, VideoPart
 from pipelines.store import read_signals
 from pipelines.synchronization import AveragedParameters, SummedGradients
-from pipelines.training import TrainingLoop, WorkerReport
+from pipelines.training import TrainingLoop
+from pipelines.worker_report import WorkerReport
 from streamer.config import Precision
 from streamer.replicas import Replicas, SingleReplica
 from streamer.streamer import Streamer

@@ -7,6 +7,7 @@ from unittest.mock import create_autospec
 import pytest
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.closing import INTERRUPTED, conclude, video_rows
 from pipelines.evaluation.scores import scored_truth
 from pipelines.library import finished_videos
@@ -14,7 +15,6 @@ from pipelines.run_folder import RunFolder, RunState, end_row, unread_row
 from pipelines.snippets import VideoEnd
 from pipelines.store import HierarchyStore
 from pipelines.tracking import Tracker
-from pipelines.truth import read_truth
 from tests.pipelines.finished_run import DURATION_S, entry, make_hierarchy, make_run, write_truth
 
 DONE = VideoEnd("a", 40, DURATION_S, "done", None)
@@ -121,7 +121,7 @@ def test_scores_beside_the_floors(tmp_path, tracker):
     assert "random_nested" in text
     assert str(folder.evaluation) in text
     [metrics] = [call.args[0] for call in tracker.log_metrics.call_args_list]
-    assert metrics["scene/streamer/boundary_recall_at_0.5s/level0"] == 1
+    assert metrics["scene/level0/boundary_recall_at_0.5s"] == 1
 
 
 def test_annotations_of_failed_videos_alone_do_not_fail_the_run(tmp_path, tracker):

@@ -28,7 +28,9 @@ def test_the_demo_goes_the_whole_way_in_place_of_an_earlier_one(ray_cluster, sma
     assert folder.evaluation.is_file()
     assert not (folder.root / "left over").exists()
     printed = capsys.readouterr().out
-    for expected in ("streamer", "dyadic_grid", "'scene'", str(folder.hierarchy), "mlflow ui"):
+    page = folder.root / "report" / "index.html"
+    assert page.is_file()
+    for expected in ("streamer", "dyadic_grid", "'scene'", str(folder.hierarchy), "mlflow ui", str(page)):
         assert expected in printed
 
 

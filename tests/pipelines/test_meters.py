@@ -9,7 +9,7 @@ import ray.train
 from pipelines.meters import WorkerMeters
 from pipelines.replicas import TimedReplicas
 from pipelines.snippets import VideoEnd
-from pipelines.training import WorkerReport
+from pipelines.worker_report import WorkerReport
 from streamer.replicas import SingleReplica
 from tests.pipelines.processes import await_true
 

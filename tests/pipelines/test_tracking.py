@@ -93,6 +93,12 @@ def test_what_cannot_be_used_is_one_line(folder, tmp_path, uri):
     assert files(tmp_path) == []
 
 
+def test_a_file_that_is_no_database_is_one_line_too(folder, tmp_path):
+    (tmp_path / "notes.db").write_text("no database, but a text")
+    with pytest.raises(TrackingError, match=r"notes\.db: MLflow cannot be used: .*file is not a database"):
+        prepare_store(folder, f"sqlite:///{tmp_path}/notes.db", tmp_path)
+
+
 @pytest.mark.parametrize("name", ["train", "segment"])
 def test_an_absent_server_ends_a_command_before_anything_is_written(folder, tmp_path, closed, capfd, name):
     vectors = write_vectors(tmp_path / "v.npy", 12)
@@ -114,6 +120,19 @@ def test_an_absent_server_ends_a_command_before_anything_is_written(folder, tmp_
     assert errors.startswith(f"error: {closed}: MLflow cannot be used: ")
     assert errors.count("\n") == 1
     assert not folder.root.exists()
+
+
+def test_the_same_inputs_are_the_same_dataset_whatever_became_of_them(folder, store):
+    tracker = Tracker(folder, "datasets", "name", store, source="s")
+    found = [{"video_id": name, "uri": f"/data/{name}.mp4", "start_s": None} for name in "ab"]
+    ended = [{**row, "end_s": None, "status": "done", "snippets": 40} for row in reversed(found)]
+    other = [{**row, "end_s": 3.0} for row in found]
+    for rows in (found, ended, other):
+        tracker.log_dataset(rows, "/data", "videos", "train")
+    inputs = MlflowClient(tracker.uri).get_run(tracker.run_id).inputs
+    assert inputs is not None
+    digests = [used.dataset.digest for used in inputs.dataset_inputs]
+    assert len(set(digests)) == len(digests) == 2, "one for the first two, another for the third"
 
 
 def test_flatten():

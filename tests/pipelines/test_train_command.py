@@ -117,7 +117,7 @@ def test_run_json_and_signals(one):
         assert [time for time in ended if time > 0] == pytest.approx(hierarchy.boundaries(0))
 
 
-def test_the_run_is_tracked_in_its_own_folder(one):
+def test_the_run_is_tracked_in_its_own_folder(one, clips):
     client, run = tracked(one.folder)
     assert one.folder.read_run()["mlflow"]["uri"] == f"sqlite:///{one.folder.root / 'mlflow.db'}"
     assert run.info.status == "FINISHED"
@@ -130,14 +130,44 @@ def test_the_run_is_tracked_in_its_own_folder(one):
     assert steps[-1] == sum(SECONDS.values()) * 2
     assert "signal/level0" in run.data.metrics
     assert run.inputs is not None
-    [dataset] = run.inputs.dataset_inputs
-    assert dataset.dataset.name == "inputs"
+    assert {used.dataset.name for used in run.inputs.dataset_inputs} == {clips.name, "truth"}
+    assert run.data.tags["streamer.command"] == "train"
+    assert run.data.tags["streamer.dataset"] == clips.name
     found = artifacts(client, run)
     assert "videos.parquet" in found
     assert any(path.endswith(".png") for path in found)
     location = (one.folder.root / "mlartifacts").as_uri()
     assert str(run.info.artifact_uri).startswith(location)
     assert one.folder.evaluation.exists()
+
+
+def test_the_model_is_tracked_with_its_scores(one):
+    client, run = tracked(one.folder)
+    assert run.outputs is not None
+    [output] = run.outputs.model_outputs
+    model = client.get_logged_model(output.model_id)
+    assert str(model.status) == "READY"
+    assert "0/hlr_iou" in {metric.key for metric in model.metrics or []}
+    [logged] = (one.folder.root / "mlartifacts").rglob(CHECKPOINT_FILE)
+    assert checksum(checkpoint.load(logged).levels) == one.folder.read_run()["parameters_crc32"]
+
+
+def test_a_run_that_is_killed_while_it_is_scored_learns_nothing_again(tmp_path, command, monkeypatch):
+    def killed(*_, **__):
+        raise RuntimeError("killed")
+
+    vectors = write_vectors(tmp_path / "a.npy", 40)
+    with monkeypatch.context() as patch:
+        patch.setattr("pipelines.train.conclude", killed)
+        with pytest.raises(RuntimeError, match="killed"):
+            command("train", vectors, *MODEL)
+    hierarchy = tmp_path / "run" / "hierarchy" / "a.parquet"
+    written = hierarchy.stat().st_mtime_ns
+    again = command("train", vectors, *MODEL)
+    assert again.code == 0
+    check_run(again.folder)
+    assert hierarchy.stat().st_mtime_ns == written
+    assert [path.name for path in again.folder.checkpoints.iterdir() if path.is_dir()] == [FINAL_CHECKPOINT]
 
 
 def test_the_same_seed_gives_the_same_run_and_only_own_lines(clips, one, command, store):

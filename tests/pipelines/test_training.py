@@ -10,7 +10,8 @@ from pipelines.replicas import checksum
 from pipelines.run_folder import RunFolder
 from pipelines.store import read_signals
 from pipelines.synchronization import AveragedParameters, SummedGradients
-from pipelines.training import REPORT_SECONDS, TrainingLoop, WorkerReport
+from pipelines.training import REPORT_SECONDS, TrainingLoop
+from pipelines.worker_report import WorkerReport
 from streamer.config import Precision
 from streamer.hierarchy import Hierarchy
 from streamer.replicas import SingleReplica

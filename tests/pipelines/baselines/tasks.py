@@ -32,6 +32,8 @@ class StoreThat(HierarchyStore):
     def write(self, hierarchy, signals, reason=None):
         if hierarchy.video_id == DEADLY:
             if self._event == "dies":
+                with self._folder.root.with_name("deaths").open("a") as file:
+                    file.write("x")
                 os.kill(os.getpid(), signal.SIGKILL)
             if self._event == "fails":
                 raise KeyError("the bug")

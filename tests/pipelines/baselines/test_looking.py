@@ -169,6 +169,12 @@ def test_the_search_for_a_penalty_ends_where_no_penalty_gives_the_number():
     assert list(fewest_events(still, every_snippet(still), 4)) == []
 
 
+def test_small_changes_are_found_beside_large_ones():
+    points = np.array([0.0] * 5 + [100.0] * 5 + [101.0] * 5)[:, None]
+    assert list(fewest_events(points, every_snippet(points), 2)) == [5]
+    assert list(fewest_events(points, every_snippet(points), 3)) == [5, 10]
+
+
 def test_principal_components_keep_distances():
     few = np.random.default_rng(0).standard_normal((30, 5)).astype(np.float32)
     assert np.array_equal(principal_components(few), few)

@@ -11,6 +11,7 @@ import pytest
 
 from pipelines.baselines import workers
 from pipelines.baselines.config import BaselineConfig, PredictorName
+from pipelines.baselines.predicting import watch_video
 from pipelines.baselines.workers import Reports, WorkerFaultError, take_durations, watch_videos
 from pipelines.catalog import CatalogEntry
 from pipelines.library import EndedVideo
@@ -74,6 +75,7 @@ def test_a_video_whose_worker_dies_twice_fails_alone(tmp_path):
         "its worker died (signal 9, SIGKILL), tried 2 times; replace or re-encode the file"
     )
     assert set(hierarchies(RunFolder(tmp_path / "run"))) == {"a", "z"}
+    assert (tmp_path / "deaths").read_text() == "xx"
 
 
 def test_a_fault_ends_the_run_with_its_traceback(tmp_path):
@@ -127,6 +129,19 @@ def test_workers_end_with_the_process_that_started_them(tmp_path):
         # The pipe, which the worker has too, closes when both have ended.
         assert process.stdout.read() == b""
         os.close(worker)
+
+
+def test_of_a_video_that_fails_nothing_is_left(tmp_path):
+    [video] = entries(tmp_path, "a")
+    folder = RunFolder(tmp_path / "run")
+    what = task(folder.root, name="novelty")
+    assert watch_video(video, what, what.store(), lambda snippets: None).end.status == "done"
+    assert folder.signals_of("a").exists()
+    np.save(tmp_path / "a.npy", np.full((ROWS, 16), np.nan, np.float32))
+    failed = watch_video(video, what, what.store(), lambda snippets: None)
+    assert (failed.end.status, failed.events) == ("failed", [])
+    assert not folder.hierarchy_of("a").exists()
+    assert not folder.signals_of("a").exists()
 
 
 def test_durations_alone_need_no_process(tmp_path):

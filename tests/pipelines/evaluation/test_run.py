@@ -9,6 +9,7 @@ import pytest
 from mlflow.tracking import MlflowClient
 from rich.console import Console
 
+from pipelines.annotations import Truth, read_truth
 from pipelines.config import EvaluateConfig
 from pipelines.evaluate import evaluate
 from pipelines.evaluation.predictors import FLOORS
@@ -16,7 +17,6 @@ from pipelines.evaluation.run import evaluate_run, show
 from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, scored_truth, write_scores
 from pipelines.run_folder import RunFolderError
 from pipelines.tracking import TrackingError
-from pipelines.truth import Truth, read_truth
 from streamer.errors import HierarchyError, TruthError
 from tests.pipelines.finished_run import THREE_LEVELS, files_below, make_hierarchy, make_run, write_truth
 
@@ -217,8 +217,8 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
     assert experiment is not None
     [run] = client.search_runs([experiment.experiment_id])
     assert run.info.status == "FINISHED"
-    assert run.data.metrics["scene/streamer/boundary_f1_at_0.5s/level1"] == 1
-    assert run.data.metrics["action.1/streamer/hlr_iou"] == 1
+    assert run.data.metrics["scene/level1/boundary_f1_at_0.5s"] == 1
+    assert run.data.metrics["action.1/hlr_iou"] == 1
     assert {artifact.path for artifact in client.list_artifacts(run.info.run_id)} >= {
         "evaluation.parquet",
         "figures",

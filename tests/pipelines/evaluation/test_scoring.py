@@ -5,10 +5,10 @@ import math
 import numpy as np
 import pytest
 
+from pipelines.annotations import clip_to_duration
 from pipelines.evaluation.predictors import FLOORS
 from pipelines.evaluation.scores import ALL_LEVELS
 from pipelines.evaluation.scoring import Prediction, Protocol, score_video
-from pipelines.truth import clip_to_duration
 from streamer.metrics import random_nested
 
 FINE = [(0.0, 5.0), (5.0, 10.0), (10.0, 25.0), (25.0, 40.0)]

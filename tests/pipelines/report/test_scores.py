@@ -9,12 +9,12 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
+from pipelines.annotations import read_truth
 from pipelines.evaluation.run import evaluate_run, show
 from pipelines.evaluation.scores import write_scores
 from pipelines.report.runs import read_runs
 from pipelines.report.scores import HEADLINES, ScoreTable, read_scores
 from pipelines.run_folder import RunFolder
-from pipelines.truth import read_truth
 from tests.pipelines import finished_run
 from tests.pipelines.report import material
 from tests.pipelines.report.material import TWO_LEVELS, entry

@@ -1,0 +1,159 @@
+"""Options of `streamer train` by their dotted names: their types, their values as YAML gives them."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+
+from pipelines.config import TrainConfig, laptop_model
+from pipelines.resumption import absolute_inputs
+from pipelines.run_folder import checkpoint_of
+from streamer.config import fits, nearest, require
+
+Part = TypeVar("Part")
+
+
+def option_types(kind: type, prefix: str = "") -> dict[str, Any]:
+    """Types of all fields of a dataclass, and, under dotted names, of the dataclasses among them."""
+    types: dict[str, Any] = {}
+    for name, hint in get_type_hints(kind).items():
+        types[prefix + name] = hint
+        if dataclasses.is_dataclass(hint):
+            assert isinstance(hint, type)
+            types |= option_types(hint, f"{prefix}{name}.")
+    return types
+
+
+TRAIN_OPTIONS = option_types(TrainConfig)
+
+
+def flat_options(
+    values: Mapping[Any, Any], types: Mapping[str, Any], where: str = "", group: str = ""
+) -> dict[str, Any]:
+    """Checks nested values and puts them under dotted names.
+
+    Args:
+        values: as YAML gives them.
+        types: of all options.
+        where: what stands before an option's name in messages.
+        group: the option whose options these are, with a dot at its end.
+
+    Raises:
+        ConfigError: an unknown name, or a value of another type.
+    """
+    flat: dict[str, Any] = {}
+    for key, value in values.items():
+        name = f"{group}{key}"
+        near = nearest(where + name, [where + known for known in types])
+        require(name in types, f"unknown key {where}{name}{near}")
+        converted = convert(value, types[name], where + name)
+        if dataclasses.is_dataclass(types[name]):
+            flat |= flat_options(converted, types, where, f"{name}.")
+        else:
+            flat[name] = converted
+    return flat
+
+
+def convert(value: Any, kind: Any, name: str) -> Any:
+    """A value as its option takes it.
+
+    YAML's `1e-3` is text, and its lists are tuples here.
+
+    Raises:
+        ConfigError: it is of another type.
+    """
+    parts = get_args(kind)
+    if is_number(kind):
+        value = _number(value)
+    if get_origin(kind) is list:
+        fitting = isinstance(value, list) and all(fits(item, parts[0]) for item in value)
+    elif dataclasses.is_dataclass(kind) or get_origin(kind) is Mapping:
+        fitting = isinstance(value, Mapping)
+    else:
+        value = tuple(value) if isinstance(value, list) else value
+        fitting = fits(value, kind)
+    require(fitting, f"{name} must be {describe(kind)}, not {value!r}")
+    return value
+
+
+def is_number(kind: Any) -> bool:
+    """Whether an option takes numbers that need not be whole."""
+    return kind is float or (float in get_args(kind) and get_origin(kind) is not tuple)
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, (int, str)) and not isinstance(value, bool):
+        with contextlib.suppress(ValueError, OverflowError):
+            return float(value)
+    return value
+
+
+def describe(kind: Any) -> str:
+    """What a value of a type is, in plain words."""
+    words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
+    if kind in words:
+        return words[kind]
+    parts = [part for part in get_args(kind) if part is not type(None)]
+    if get_origin(kind) is Literal:
+        return f"one of {', '.join(parts)}"
+    if get_origin(kind) is tuple:
+        return f"a list of {len(parts)}, each {describe(parts[0])}"
+    if get_origin(kind) is list:
+        return f"a list, each {describe(parts[0])}"
+    if dataclasses.is_dataclass(kind) or len(parts) != 1:
+        return "options of its own"
+    return describe(parts[0])
+
+
+def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
+    """The training that options ask for, as its command line makes it of them.
+
+    Args:
+        options: values by dotted name; what is not there has its default.
+        out: folder of the run.
+
+    Raises:
+        ConfigError: values that are out of range or inconsistent.
+        RunFolderError: `init` names a run that has no final checkpoint.
+    """
+    plain = {name: value for name, value in options.items() if "." not in name}
+    return TrainConfig(out=str(out), model=_changed(laptop_model(), options, "model."), **plain)
+
+
+def _changed(part: Part, options: Mapping[str, Any], prefix: str) -> Part:
+    """A copy of a configuration with what the options set."""
+    changes: dict[str, Any] = {}
+    for field in dataclasses.fields(part):  # type: ignore[arg-type]
+        name, value = prefix + field.name, getattr(part, field.name)
+        if dataclasses.is_dataclass(value):
+            changes[field.name] = _changed(value, options, f"{name}.")
+        elif name in options:
+            changes[field.name] = options[name]
+    return dataclasses.replace(part, **changes)  # type: ignore[type-var]
+
+
+def located(options: Mapping[str, Any]) -> dict[str, Any]:
+    """The same options with absolute paths, so that they mean the same in every folder."""
+    found = dict(options)
+    found["inputs"] = absolute_inputs(found["inputs"])
+    if found.get("init") is not None:
+        found["init"] = str(checkpoint_of(found["init"]))
+    for name in ("truth", "cache"):
+        if found.get(name) is not None:
+            found[name] = str(Path(found[name]).absolute())
+    return found
+
+
+def nested(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Options as a configuration file holds them: nested, tuples as lists."""
+    tree: dict[str, Any] = {}
+    for name, value in options.items():
+        *groups, leaf = name.split(".")
+        branch = tree
+        for group in groups:
+            branch = branch.setdefault(group, {})
+        branch[leaf] = list(value) if isinstance(value, tuple) else value
+    return tree
