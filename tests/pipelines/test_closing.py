@@ -9,6 +9,7 @@ from rich.console import Console
 
 from pipelines.annotations import read_truth
 from pipelines.closing import INTERRUPTED, conclude, video_rows
+from pipelines.evaluation.scores import scored_truth
 from pipelines.library import finished_videos
 from pipelines.run_folder import RunFolder, RunState, end_row, unread_row
 from pipelines.snippets import VideoEnd
@@ -115,6 +116,7 @@ def test_scores_beside_the_floors(tmp_path, tracker):
     folder = make_run(tmp_path / "run", ["a"])
     truth = read_truth(write_truth(tmp_path / "truth.csv", "a,scene,0,6,s", "a,scene,6,20,s"))
     code, text = close(folder, [end_row(entry("a"), DONE)], tracker, truth=truth)
+    assert scored_truth(folder) == tmp_path / "truth.csv"
     assert code == 0
     assert "random_nested" in text
     assert str(folder.evaluation) in text

@@ -6,6 +6,8 @@
   const { element, tag } = report;
   const STATES = ["done", "failed", "skipped"];
   const BAND_WIDTH = 384;
+  const BAR = 8; // pixels from one bar to the next
+  const BAR_GAP = 2;
 
   $("theme").addEventListener("click", report.toggleTheme);
   let library;
@@ -17,6 +19,7 @@
     return;
   }
   const two = library.runs.length > 1;
+  const levels = library.videos.reduce((most, video) => Math.max(most, ...video.runs.map((run) => run?.events?.length ?? 0)), 0);
   const truths = [...new Set(library.metrics.map((metric) => metric.truth).filter((truth) => truth !== null))];
   const shown = { words: [], state: null, truth: truths[0] ?? null };
   library.metrics.forEach((metric, place) => (metric.place = place));
@@ -106,10 +109,6 @@
     return lines.map((line) => element("span", { class: "pair" }, ...[line].flat()));
   }
 
-  function levels() {
-    return Math.max(0, ...library.videos.flatMap((video) => video.runs.map((run) => run?.events?.length ?? 0)));
-  }
-
   function metricColumns() {
     return chooser.columns.map((metric) => ({
       name: report.summary.wording(metric.metric),
@@ -148,18 +147,19 @@
     if (values.every((of) => of === null)) return "";
     const value = told(video, run, metric);
     const shownValue = element("span", { class: "told" }, value === null ? "\u2013" : value.toFixed(3));
-    if (!metric.levels || values.length < 2) return element("span", { class: "value" }, shownValue);
+    if (!metric.levels || levels < 2) return element("span", { class: "value" }, shownValue);
     const bars = element("span", { class: "bars", "aria-hidden": "true" }, ...values.map((of, level) => {
       const bar = element("i", { class: level === bestLevel(run) ? "best" : "" });
       bar.style.height = `${(100 * (of ?? 0)) / highest(metric.place)}%`;
       return bar;
     }));
+    bars.style.minWidth = `${levels * BAR - BAR_GAP}px`; // so that the same level stands in the same place in all rows
     const title = values.map((of, level) => `level ${level}: ${of ?? "undefined"}`).join(", ");
     return element("span", { class: "value", title }, bars, shownValue);
   }
 
   function columns() {
-    const events = Array.from({ length: levels() }, (_, level) => ({
+    const events = Array.from({ length: levels }, (_, level) => ({
       name: `level ${level}`,
       title: `Events of level ${level}`,
       number: true,

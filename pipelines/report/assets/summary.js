@@ -3,8 +3,7 @@
 /** Scores over all videos: one line per metric, the runs as filled marks, floors that see no pixel as rings. */
 report.summary = (() => {
   const { element, drawing } = report;
-  const WIDTH = 250;
-  const MARGIN = 7;
+  const MARGIN = 3; // percent of the width
 
   /** Makes one plot per level of annotation; what takes all levels together stands in each. */
   function plots(rows) {
@@ -30,14 +29,14 @@ report.summary = (() => {
   }
 
   function line(own, floors) {
-    const x = (value) => MARGIN + Math.min(1, Math.max(0, value)) * (WIDTH - 2 * MARGIN);
-    const picture = drawing("svg", { viewBox: `0 0 ${WIDTH} 18`, class: "dot-line", role: "img", "aria-label": [...own, ...floors].map(describe).join(", ") });
-    picture.append(drawing("line", { x1: MARGIN, x2: WIDTH - MARGIN, y1: 9, y2: 9, class: "scale" }));
+    const x = (value) => `${MARGIN + Math.min(1, Math.max(0, value)) * (100 - 2 * MARGIN)}%`;
+    const picture = drawing("svg", { class: "dot-line", role: "img", "aria-label": [...own, ...floors].map(describe).join(", ") });
+    picture.append(drawing("line", { x1: x(0), x2: x(1), y1: 9, y2: 9, class: "scale" }));
     for (const tick of [0, 0.5, 1]) picture.append(drawing("line", { x1: x(tick), x2: x(tick), y1: 6, y2: 12, class: "scale" }));
     for (const row of floors) picture.append(mark("circle", { cx: x(row.value), cy: 9, r: 4, class: "floor" }, row));
     for (const row of own) {
       const place = x(row.value);
-      const shape = row.run ? ["rect", { x: place - 4.5, y: 4.5, width: 9, height: 9, class: "own second" }] : ["circle", { cx: place, cy: 9, r: 5.5, class: "own" }];
+      const shape = row.run ? ["rect", { x: place, y: 4.5, width: 9, height: 9, transform: "translate(-4.5)", class: "own second" }] : ["circle", { cx: place, cy: 9, r: 5.5, class: "own" }];
       picture.append(mark(...shape, row));
     }
     return picture;

@@ -14,7 +14,7 @@ from pipelines.config import EvaluateConfig
 from pipelines.evaluate import evaluate
 from pipelines.evaluation.predictors import FLOORS
 from pipelines.evaluation.run import evaluate_run, show
-from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, write_scores
+from pipelines.evaluation.scores import SCORES_SCHEMA, read_scores, scored_truth, write_scores
 from pipelines.run_folder import RunFolderError
 from pipelines.tracking import TrackingError
 from streamer.errors import HierarchyError, TruthError
@@ -206,6 +206,7 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
     assert str(folder.evaluation) in text.replace("\n", "")
     assert "1 video found by name, such as b as x/b\n" in text
     assert len(pd.read_parquet(folder.evaluation)["video_id"].unique()) == 2
+    assert scored_truth(folder) == truth
     assert sorted(path.name for path in folder.figures.iterdir()) == [
         "a.signal.png",
         "a.timeline.png",
