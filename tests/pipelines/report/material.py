@@ -14,7 +14,7 @@ from pipelines.catalog import CatalogEntry
 from pipelines.run_folder import RunFolder, VideoRow
 from pipelines.store import HierarchyStore
 from streamer.hierarchy import Event, Hierarchy
-from streamer.lane import Signal
+from streamer.signals import Signal
 
 SNIPPET_S = 0.5
 DIM = 8
