@@ -24,6 +24,7 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
     """
     folder = RunFolder(config.run)
     run = folder.read_run()
+    folder.check_writable()
     truth = read_truth(config.truth)
     scores = evaluate_run(folder, truth, config.seed, console)
     name = f"{'/'.join(folder.root.parts[-2:])} evaluation"

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from rich.console import Console
 from rich.progress import Progress
 
-from pipelines.annotations import Truth, read_truth
+from pipelines.annotations import Truth, read_truth, truth_beside
 from pipelines.catalog import CatalogEntry, build_catalog
 from pipelines.catalog_table import read_catalog
 from pipelines.inputs import find_inputs, printable
@@ -103,13 +102,13 @@ def _settle(
         raise CatalogError(
             f"the inputs hold both {' and '.join(kinds)}: a run takes one kind, name one of them"
         )
-    path = truth or _truth_beside(inputs)
+    path = truth_beside(inputs) if truth is None else truth
     annotations = read_truth(path) if path is not None else None
     if annotations is not None:
         try:
             annotations = annotations.for_videos([entry.video_id for entry in entries])
         except TruthError as error:
-            hint = "" if truth else " (found in the input folder; name another with --truth)"
+            hint = "" if truth is not None else " (found in the input folder; name another with --truth)"
             raise TruthError(f"{error}{hint}") from error
         console.print(
             f"{counted(len(annotations.videos), 'annotated video')} in {path}",
@@ -142,15 +141,6 @@ def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
                 f"pass --model.feature_dim {entry.dim}, or other files"
             )
     return replace(model, modality="vectors")
-
-
-def _truth_beside(inputs: Sequence[str]) -> str | None:
-    for folder in inputs:
-        for name in ("truth.csv", "truth.parquet"):
-            path = Path(folder) / name
-            if path.is_file():
-                return str(path)
-    return None
 
 
 def _tell(console: Console, entries: Sequence[CatalogEntry], ignored: int) -> None:

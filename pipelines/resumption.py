@@ -121,6 +121,11 @@ def absolute_inputs(inputs: Sequence[str]) -> list[str]:
     return [name if is_url(name) else os.path.abspath(name) for name in inputs]
 
 
+def absolute_path(path: str | None) -> str | None:
+    """A path as it is named in `run.json`; an empty one stays so, for its reader to refuse."""
+    return os.path.abspath(path) if path else path
+
+
 def tell_finished(facts: Mapping[str, Any], folder: RunFolder, max_failed: int, console: Console) -> int:
     """Tells that there is nothing to do; returns the exit code that the run had."""
     counts = facts["videos"]

@@ -23,7 +23,7 @@ def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | Non
     Returns:
         The files.
     """
-    signal_name = _signal_name(folder.read_run().get("config", {}).get("model", {}))
+    signal_name = _signal_name(folder.read_run().get("config", {}))
     folder.figures.mkdir(exist_ok=True)
     paths = []
     for video_id in video_ids:
@@ -40,9 +40,12 @@ def draw_figures(folder: RunFolder, video_ids: Sequence[str], truth: Truth | Non
     return paths
 
 
-def _signal_name(model: Mapping[str, Any]) -> str:
+def _signal_name(config: Mapping[str, Any]) -> str:
     """What the signals of a run are, for the axes of its figures."""
-    distance = model.get("distance")
-    if distance is None or model.get("force_base_distance"):
+    model = config.get("model")
+    # Novelty has no model; the other baselines have no signals.
+    options = model if isinstance(model, Mapping) else config
+    distance = options.get("distance")
+    if distance is None or options.get("force_base_distance"):
         return "signal"  # of a baseline; or an error at level 0, a similarity above
     return "similarity" if distance == "similarity" else "error"

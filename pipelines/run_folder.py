@@ -186,6 +186,18 @@ class RunFolder:
                 f"{self.root}: cannot be made: {error.strerror}: choose another --out"
             ) from error
 
+    def check_writable(self) -> None:
+        """Makes sure that results can be added to the run.
+
+        Raises:
+            RunFolderError: they cannot.
+        """
+        for path in (self.root, self.figures):
+            if path.exists() and not os.access(path, os.W_OK | os.X_OK):
+                raise RunFolderError(
+                    f"{path}: cannot be written (no permission): make it writable, or give a copy of the run"
+                )
+
     def write_run(self, state: RunState, facts: Mapping[str, Any]) -> None:
         """Writes `run.json`."""
         content = {"state": state, **facts}

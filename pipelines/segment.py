@@ -23,7 +23,7 @@ from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_resumed
+from pipelines.resumption import absolute_inputs, absolute_path, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
 from pipelines.session import DECODE_CPUS, WORKER_CPUS, ray_session
 from pipelines.tracking import Tracker, prepare_store
@@ -45,7 +45,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
         StreamerError: what the user gave cannot be used; nothing has been written then.
     """
     folder = RunFolder(config.out)
-    config = replace(config, inputs=absolute_inputs(config.inputs))
+    config = replace(config, inputs=absolute_inputs(config.inputs), truth=absolute_path(config.truth))
     with FolderLock(folder.root) as lock:
         path = checkpoint_of(config.model)
         if path.is_relative_to(folder.root):

@@ -53,6 +53,8 @@ def prepare_store(folder: RunFolder, uri: str | None, scratch: Path) -> Path | N
     place = store_uri(folder, uri)
     fresh = place == _sqlite(_own_database(folder)) and not _own_database(folder).exists()
     database = scratch / DATABASE_FILE if fresh else None
+    if not fresh:
+        _check_writable(place)
     with _usable(place):
         open_client(_sqlite(database) if database is not None else place).search_experiments(max_results=1)
     return database
@@ -61,6 +63,23 @@ def prepare_store(folder: RunFolder, uri: str | None, scratch: Path) -> Path | N
 def store_uri(folder: RunFolder, uri: str | None) -> str:
     """The store or server to use: `uri`, or else MLFLOW_TRACKING_URI, or else SQLite in the run's folder."""
     return uri or os.environ.get("MLFLOW_TRACKING_URI") or _sqlite(_own_database(folder))
+
+
+def _check_writable(uri: str) -> None:
+    """Refuses a SQLite file that cannot be written, before MLflow tries again and again for a minute.
+
+    Raises:
+        TrackingError: naming the file.
+    """
+    path = Path(uri.removeprefix(SQLITE))
+    if not uri.startswith(SQLITE) or not path.parent.exists():  # MLflow makes folders
+        return
+    for place in (path.parent, path):
+        if place.exists() and not os.access(place, os.W_OK):
+            raise TrackingError(
+                f"{uri}: cannot be written (no permission for {place}): correct --tracking_uri or "
+                "MLFLOW_TRACKING_URI"
+            )
 
 
 def _own_database(folder: RunFolder) -> Path:
@@ -150,6 +169,7 @@ class Tracker:
         if database is not None and not _own_database(folder).exists():
             folder.root.mkdir(parents=True, exist_ok=True)
             shutil.move(database, _own_database(folder))
+        _check_writable(self.uri)
         with _usable(self.uri):
             self._client = open_client(self.uri)
             found = self._client.get_experiment_by_name(experiment)

@@ -24,6 +24,7 @@ from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inpu
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import (
     absolute_inputs,
+    absolute_path,
     claim,
     tell_finished,
     tell_resumed,
@@ -46,7 +47,12 @@ def train(config: TrainConfig, console: Console) -> int:
         StreamerError: what the user gave cannot be used; nothing has been written then.
     """
     folder = RunFolder(config.out)
-    config = replace(config, inputs=absolute_inputs(config.inputs), init=_absolute_init(config.init))
+    config = replace(
+        config,
+        inputs=absolute_inputs(config.inputs),
+        truth=absolute_path(config.truth),
+        init=_absolute_init(config.init),
+    )
     with FolderLock(folder.root) as lock:
         earlier = claim(folder, lock, "train", asdict(config), fresh=config.fresh)
         if earlier is not None and earlier["state"] == "finished":

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from pipelines.annotations.breakfast import BREAKFAST
@@ -16,6 +16,7 @@ from pipelines.tables import column_names
 from streamer.errors import TruthError
 
 FRAME_DATASETS = (BREAKFAST, FIFTY_SALADS)
+BESIDE = ("truth.csv", "truth.parquet")
 
 
 def read_truth(path: str | Path) -> Truth:
@@ -33,6 +34,8 @@ def read_truth(path: str | Path) -> Truth:
         TruthError: there is no such file, it cannot be read, is of no known format or could be of several,
             or no event in it can be used; and in this project's format, any faulty row.
     """
+    if str(path) == "":
+        raise TruthError("--truth is empty: name a file or folder of annotations")
     path = Path(path)
     if path.is_dir():
         return read_frame_folder(path, FRAME_DATASETS)
@@ -50,6 +53,12 @@ def read_truth(path: str | Path) -> Truth:
         f"{path}: annotations are .csv, .parquet, .json or .txt files, or a folder of .txt files, not "
         f"{path.suffix}; {instead}"
     )
+
+
+def truth_beside(inputs: Iterable[str]) -> Path | None:
+    """The annotations in the first of the input folders that has any, under the name that is looked for."""
+    places = (Path(folder) / name for folder in inputs for name in BESIDE)
+    return next((path for path in places if path.is_file()), None)
 
 
 def _listed(columns: Sequence[str]) -> str:

@@ -28,7 +28,7 @@ from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
 from pipelines.preparation import Inputs, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
-from pipelines.resumption import absolute_inputs, claim, tell_finished, tell_resumed
+from pipelines.resumption import absolute_inputs, absolute_path, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunState, VideoRow
 from pipelines.tracking import Tracker, prepare_store
 from streamer.config import require
@@ -53,6 +53,7 @@ def baseline(config: BaselineConfig, console: Console) -> int:
     config = replace(
         config,
         inputs=absolute_inputs(config.inputs),
+        truth=absolute_path(config.truth),
         cache=None if config.cache is None else str(Path(config.cache).absolute()),
     )
     durations = config.blind and are_durations(config.inputs)

@@ -14,7 +14,7 @@ from pipelines.annotations.matching import match_videos
 from pipelines.evaluation.labels import UNLABELLED
 from pipelines.evaluation.predictors import own_predictor
 from pipelines.evaluation.retrieval import score_representations
-from pipelines.evaluation.scores import Score, scores_frame
+from pipelines.evaluation.scores import ALL_LEVELS, Score, scores_frame
 from pipelines.evaluation.scoring import Protocol
 from pipelines.evaluation.summary import summarise
 from pipelines.evaluation.tables import render_tables
@@ -59,7 +59,8 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
     """Scores every annotated video of a run that has a hierarchy; writes nothing.
 
     Raises:
-        TruthError: the annotations are of no video of the run, or of none that was segmented.
+        TruthError: the annotations are of no video of the run, or of none that was segmented, or a level has
+            the name that stands for all levels.
         RunFolderError: the folder is not that of a run.
         HierarchyError: a hierarchy is damaged.
     """
@@ -72,6 +73,11 @@ def evaluate_run(folder: RunFolder, truth: Truth, seed: int, console: Console) -
         raise TruthError(
             f"{truth.path}: none of its {counted(len(fitted.videos), 'video')} that the run knows has a "
             f"hierarchy in {folder.root}: segment them, or give other annotations"
+        )
+    if any(ALL_LEVELS in fitted.videos[video_id] for video_id in scored):
+        raise TruthError(
+            f"{truth.path}: a level is called {ALL_LEVELS!r}, as scores against all of them together are: "
+            "give it another name"
         )
     protocol = Protocol(predictor, seed, _labelled_levels(fitted, scored), fitted.background)
     videos = score_jobs([_job(folder, rows[video_id], fitted) for video_id in scored], protocol, console)

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pipelines.evaluation.predictors import STREAMER
+from pipelines.annotations import truth_beside
+from pipelines.evaluation.predictors import own_predictor
 from pipelines.evaluation.scores import scored_truth
 from pipelines.run_folder import RunFolder
 from streamer.config import StreamerConfig, config_from_dict
 from streamer.errors import ConfigError
-
-TRUTH_NAMES = ("truth.csv", "truth.parquet")
 
 
 @dataclass(frozen=True)
@@ -35,7 +34,7 @@ class Run:
     @property
     def predictor(self) -> str:
         """The name under which its hierarchies were scored."""
-        return str(self.facts.get("predictor") or STREAMER)
+        return own_predictor(self.folder, self.facts)
 
     @property
     def config(self) -> Mapping[str, Any]:
@@ -59,7 +58,8 @@ def read_runs(paths: Sequence[str]) -> list[Run]:
     """Reads the runs in these folders.
 
     Raises:
-        RunFolderError: a folder holds no run, or none whose videos are known.
+        RunFolderError: a folder holds no run, or none whose videos are known, or one of a predictor without
+            a name that could be shown.
         ConfigError: both are the same.
     """
     folders = [RunFolder(path) for path in paths]
@@ -69,6 +69,7 @@ def read_runs(paths: Sequence[str]) -> list[Run]:
     runs = []
     for name, folder in zip(names, folders, strict=True):
         facts = folder.read_run()
+        own_predictor(folder, facts)  # one that names no predictor is refused before anything is written
         runs.append(Run(name, folder, facts, {row["video_id"]: row for row in folder.read_videos()}))
     return runs
 
@@ -82,8 +83,7 @@ def truth_of(run: Run) -> Path | None:
     if isinstance(named, str):
         return Path(named)
     inputs = run.config.get("inputs")
-    beside = [Path(folder) / name for folder in inputs or () for name in TRUTH_NAMES]
-    return next((path for path in beside if path.is_file()), None)
+    return truth_beside(inputs or ())
 
 
 def _names(roots: Sequence[Path]) -> list[str]:

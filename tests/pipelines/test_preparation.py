@@ -45,7 +45,7 @@ def folder(tmp_path, clip) -> Path:
 def prepare(*inputs: object, truth: object = None) -> tuple[Inputs, str]:
     console = Console(width=200)
     with console.capture() as capture:
-        found = prepare_inputs([str(i) for i in inputs], str(truth) if truth else None, 0.5, console)
+        found = prepare_inputs([str(i) for i in inputs], None if truth is None else str(truth), 0.5, console)
     return found, capture.get()
 
 
@@ -100,6 +100,11 @@ def test_truth_beside_the_videos_is_taken(folder):
     found = prepare(folder, truth=other)[0].truth
     assert found is not None
     assert list(found.videos) == ["b", "noise"], "unreadable inputs may be annotated"
+
+
+def test_empty_name_of_truth_is_refused_although_there_is_truth_beside(folder):
+    write_truth(folder / "truth.csv", "a,scene,0,1,x")
+    assert "--truth is empty" in refused(TruthError, folder, truth="")
 
 
 def test_truth_of_other_videos_is_refused(folder):

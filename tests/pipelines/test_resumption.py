@@ -11,7 +11,7 @@ import pytest
 
 from pipelines.cli import main, parse
 from pipelines.folder_lock import FolderLock
-from pipelines.resumption import absolute_inputs, differences, earlier_run
+from pipelines.resumption import absolute_inputs, absolute_path, differences, earlier_run
 from pipelines.run_folder import RunFolder, RunFolderError
 from tests.pipelines.conftest import MODEL, write_vectors
 from tests.pipelines.runs import check_run, hierarchies, table, tracked
@@ -204,3 +204,10 @@ def test_fresh_removes_nothing_where_the_inputs_are_wrong(tmp_path, command):
     folder.write_run("finished", {"command": "train"})
     assert command("train", tmp_path / "missing.mp4", "--fresh").code == 2
     assert folder.run_json.exists()
+
+
+def test_paths_are_named_from_whatever_folder_the_command_is_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert absolute_path("truth.csv") == str(tmp_path / "truth.csv")
+    assert absolute_path("") == ""
+    assert absolute_path(None) is None

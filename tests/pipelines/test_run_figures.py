@@ -7,17 +7,20 @@ from tests.pipelines.finished_run import make_run
 
 
 @pytest.mark.parametrize(
-    ("model", "expected"),
+    ("config", "expected"),
     [
-        ({"distance": "similarity"}, "similarity"),
-        ({"distance": "distance"}, "error"),
-        ({"distance": "similarity", "force_base_distance": True}, "signal"),
-        ({}, "signal"),
+        ({"model": {"distance": "similarity"}}, "similarity"),
+        ({"model": {"distance": "distance"}}, "error"),
+        ({"model": {"distance": "similarity", "force_base_distance": True}}, "signal"),
+        ({"model": {}}, "signal"),
+        ({"name": "novelty", "distance": "similarity"}, "similarity"),
+        ({"name": "novelty", "distance": "distance"}, "error"),
+        ({"name": "scenes"}, "signal"),
     ],
 )
-def test_figures_call_the_signal_what_it_is(tmp_path, monkeypatch, model, expected):
+def test_figures_call_the_signal_what_it_is(tmp_path, monkeypatch, config, expected):
     folder = make_run(tmp_path)
-    folder.write_run("finished", {"config": {"model": model}})
+    folder.write_run("finished", {"config": config})
     names = []
     draw = run_figures.figures.signal_figure
 

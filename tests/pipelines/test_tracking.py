@@ -1,5 +1,6 @@
 """Where runs are tracked, and what happens when that cannot be used."""
 
+import os
 import socket
 
 import pytest
@@ -137,3 +138,11 @@ def test_the_same_inputs_are_the_same_dataset_whatever_became_of_them(folder, st
 
 def test_flatten():
     assert flatten({"a": 1, "b": {"c": {"d": 2}, "e": []}}) == {"a": 1, "b.c.d": 2, "b.e": []}
+
+
+def test_database_that_cannot_be_written_is_refused_at_once(tmp_path, monkeypatch):
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != tmp_path and allowed(path, mode))
+    with pytest.raises(TrackingError, match="no permission for"):
+        Tracker(RunFolder(tmp_path), "streamer", "name", None, source="test")
+    assert list(tmp_path.iterdir()) == []

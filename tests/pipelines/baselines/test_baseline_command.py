@@ -168,6 +168,13 @@ def test_uniform_is_told_the_true_number_of_events(table, truth, command):
     assert "annotated_crc32 was" in refused.output
 
 
+def test_annotations_are_found_again_from_another_folder(table, truth, command, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = command("baseline", "dyadic_grid", table.name, "--truth", truth.name)
+    assert done.code == 0
+    assert done.folder.read_run()["config"]["truth"] == str(truth)
+
+
 def test_those_who_look_take_no_durations(table, command):
     refused = command("baseline", "clustering", table)
     assert refused.code == 2

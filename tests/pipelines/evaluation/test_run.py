@@ -1,5 +1,6 @@
 """Scores of a whole run: what is scored, what is refused, what is written and recorded."""
 
+import os
 from dataclasses import replace
 
 import numpy as np
@@ -223,3 +224,21 @@ def test_command_records_scores_table_and_figures(tmp_path, monkeypatch):
         "evaluation.parquet",
         "figures",
     }
+
+
+def test_a_level_with_the_name_of_all_levels_is_refused(tmp_path):
+    folder = make_run(tmp_path / "run")
+    truth = write_truth(tmp_path / "truth.csv", *MIDDLE, "a,all levels,0,5,s")
+    with pytest.raises(TruthError, match="a level is called 'all levels'"):
+        scored(folder, truth)
+
+
+def test_run_that_cannot_be_written_is_refused_before_anything_is_scored(tmp_path, monkeypatch):
+    folder = make_run(tmp_path / "run")
+    truth = write_truth(tmp_path / "truth.csv", *MIDDLE)
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != folder.root and allowed(path, mode))
+    before = files_below(tmp_path)
+    with pytest.raises(RunFolderError, match="cannot be written"):
+        evaluate(EvaluateConfig(str(folder.root), str(truth)), quiet())
+    assert files_below(tmp_path) == before
