@@ -71,17 +71,20 @@ class Truth:
         videos = {known_id: self.videos[name] for name, ids in found.items() for known_id in ids}
         return replace(self, videos=videos, notes=(*self.notes, *self._matching_notes(found)))
 
-    def check_videos(self, known_ids: Collection[str]) -> None:
-        """Refuses annotations of videos that are not among the known ones, by exactly these ids.
+    def of_some_of(self, known_ids: Collection[str]) -> Truth:
+        """Like `for_videos`, for commands that read a run that is there, and write no new one.
 
-        Args:
-            known_ids: the video_ids that may be annotated.
+        A run may be of some of the annotated videos, whatever the format: others are left out and counted.
 
         Raises:
-            TruthError: at least one annotated video is unknown.
+            TruthError: as `for_videos`, and where no annotated video is among the known ones.
         """
-        known = set(known_ids)
-        self._refuse_unknown([name for name in self.videos if name not in known], known)
+        found = match_videos(self.videos, known_ids, self.path)
+        absent = len(self.videos) - len(found)
+        if self.dataset is not None or not found or not absent:
+            return self.for_videos(known_ids)
+        kept = replace(self, videos={name: self.videos[name] for name in found}).for_videos(known_ids)
+        return replace(kept, notes=(*kept.notes, self._absent_note(absent)))
 
     def _refuse_unknown(self, unknown: list[str], known_ids: Collection[str]) -> None:
         if not unknown:
@@ -102,8 +105,11 @@ class Truth:
             notes.append(f"{counted(len(renamed), 'video')} found by name, such as {name} as {known_id}")
         absent = len(self.videos) - len(found)
         if absent:
-            notes.append(f"{absent} of {len(self.videos)} annotated videos are not among the inputs")
+            notes.append(self._absent_note(absent))
         return notes
+
+    def _absent_note(self, absent: int) -> str:
+        return f"{absent} of {len(self.videos)} annotated videos are not among the inputs"
 
 
 def clip_to_duration(events: Iterable[LabelledSegment], duration: float) -> tuple[list[LabelledSegment], int]:

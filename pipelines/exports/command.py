@@ -60,7 +60,7 @@ def export(config: ExportConfig, console: Console) -> int:
     run, rows = folder.read_run(), folder.read_videos()
     truth = None if config.truth is None else read_truth(config.truth)
     if truth is not None:
-        truth = truth.for_videos([row["video_id"] for row in rows])
+        truth = truth.of_some_of([row["video_id"] for row in rows])
     chosen = choose_videos(rows, config.videos, folder.root)
     check_levels(folder, chosen, [*(config.levels or ()), *([] if config.clips is None else [config.clips])])
     out = folder.root / DEFAULT_FOLDER if config.out is None else Path(config.out).absolute()

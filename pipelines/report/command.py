@@ -43,7 +43,7 @@ def _read_truth(named: str | None, runs: list[Run], notes: list[str]) -> Truth |
     """Annotations that were asked for, or else those of a run, without which the pages are still of use."""
     known = {video_id for run in runs for video_id in run.rows}
     if named is not None:
-        truth = read_truth(named).for_videos(known)
+        truth = read_truth(named).of_some_of(known)
         notes.extend(truth.notes)
         return truth
     for run in runs:
@@ -51,7 +51,7 @@ def _read_truth(named: str | None, runs: list[Run], notes: list[str]) -> Truth |
         if path is None:
             continue
         try:
-            truth = read_truth(path).for_videos(known)
+            truth = read_truth(path).of_some_of(known)
             notes.extend(truth.notes)
             return truth
         except TruthError as error:

@@ -83,7 +83,7 @@ def test_a_dataset_may_annotate_other_videos():
         "1 video found by name, such as P01_12 as P01/P01_12",
         "2 of 3 annotated videos are not among the inputs",
     )
-    found.check_videos(["P01/P01_12", "P02/P02_01"])
+    assert found.videos.keys() <= {"P01/P01_12", "P02/P02_01"}
 
 
 def test_a_dataset_of_other_videos_alone_is_refused():
@@ -115,5 +115,15 @@ def test_whatever_the_names_only_known_videos_are_left(annotated, known):
     except TruthError:
         return
     assert set(found.videos) <= set(known)
-    found.check_videos(known)
+    assert found.videos.keys() <= set(known)
     assert set(annotated) & set(known) <= set(found.videos)
+
+
+def test_a_run_may_be_of_some_of_the_videos_that_any_file_annotates():
+    own = truth("P01_11", "P01_12", dataset=None)
+    found = own.of_some_of(["P01/P01_11", "P09/P09_01"])
+    assert found.videos == {"P01/P01_11": EVENTS}
+    assert found.notes[-1] == "1 of 2 annotated videos are not among the inputs"
+    assert own.of_some_of(["P01_11", "P01_12"]) == own
+    with pytest.raises(TruthError, match="2 of 2 video_ids are unknown"):
+        own.of_some_of(["P09_01"])

@@ -127,14 +127,14 @@ def test_faulty_parquet_is_named(tmp_path, column, values, message):
 
 def test_known_videos_pass(tmp_path):
     truth = read_truth(write(tmp_path, HEADER + "v,l,0,1,a\n"))
-    truth.check_videos(["u", "v"])
+    assert truth.for_videos(["u", "v"]).videos == truth.videos
 
 
 def test_unknown_videos_are_named_counted_and_corrected(tmp_path):
     rows = "".join(f"kitchen_{index:02}.mp4,l,0,1,a\n" for index in range(7))
     truth = read_truth(write(tmp_path, HEADER + "v,l,0,1,a\n" + rows))
     with pytest.raises(TruthError) as caught:
-        truth.check_videos({"v", "kitchen_03"})
+        truth.for_videos({"v", "kitchen_03"})
     message = str(caught.value)
     assert "7 of 8 video_ids are unknown" in message
     assert "'kitchen_04.mp4' (nearest known: 'kitchen_03')" in message
