@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NoReturn, get_args, get_origin, get_type_hints
+from typing import Any, NoReturn, get_args, get_origin
 
 import yaml
 from jsonargparse import ArgumentParser
@@ -25,6 +25,7 @@ from pipelines.comparison.config import CompareConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
+from pipelines.options import describe, option_types
 from pipelines.report.config import ReportConfig
 from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
@@ -129,7 +130,7 @@ def parse(command: str, words: Sequence[str]) -> Any:
         SystemExit: the words cannot be understood (2), or asked for help (0).
     """
     config = CONFIGS[command]
-    options = _options(config)
+    options = option_types(config)
     parser = OneLineParser(prog=f"streamer {command}", description=_summary(config), allow_abbrev=False)
     parser.options = options
     parser.add_argument("--config", action="config", help="YAML file with any of these options")
@@ -222,7 +223,7 @@ def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any]
         else:
             fits = isinstance(value, list) if get_origin(kind) is list else value is not None
             optional = type(None) in get_args(kind)
-            require(fits or optional, f"{path}: {name} must be {_describe(kind)}, not {value!r}")
+            require(fits or optional, f"{path}: {name} must be {describe(kind)}, not {value!r}")
 
 
 def run(command: str, config: Any, console: Console) -> int:
@@ -265,33 +266,8 @@ class OneLineParser(ArgumentParser):
         if ill_typed and ill_typed[1] in self.options:
             name, value = ill_typed.groups()
             shown = name if name in POSITIONAL else f"--{name}"
-            return f"{shown} must be {_describe(self.options[name])}, not {value}"
+            return f"{shown} must be {describe(self.options[name])}, not {value}"
         return line
-
-
-def _options(config: type, prefix: str = "") -> dict[str, Any]:
-    """Names of all options of a command, nested ones dotted, with their types."""
-    options: dict[str, Any] = {}
-    for name, kind in get_type_hints(config).items():
-        options[prefix + name] = kind
-        if isinstance(kind, type) and dataclasses.is_dataclass(kind):
-            options |= _options(kind, f"{prefix}{name}.")
-    return options
-
-
-def _describe(kind: Any) -> str:
-    """What a value of a type is, in plain words."""
-    words = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-    if kind in words:
-        return words[kind]
-    parts = [part for part in get_args(kind) if part is not type(None)]
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(parts)}"
-    if get_origin(kind) is tuple:
-        return f"a list of {len(parts)}, each {_describe(parts[0])}"
-    if get_origin(kind) is list:
-        return f"a list, each {_describe(parts[0])}"
-    return _describe(parts[0]) if parts else "options of its own"
 
 
 def _summary(config: type) -> str:

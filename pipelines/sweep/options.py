@@ -6,25 +6,15 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, TypeVar, get_args, get_origin
 
 from pipelines.config import TrainConfig, laptop_model
+from pipelines.options import describe, option_types
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
 from streamer.config import fits, nearest, require
 
 Part = TypeVar("Part")
-
-
-def option_types(kind: type, prefix: str = "") -> dict[str, Any]:
-    """Types of all fields of a dataclass, and, under dotted names, of the dataclasses among them."""
-    types: dict[str, Any] = {}
-    for name, hint in get_type_hints(kind).items():
-        types[prefix + name] = hint
-        if dataclasses.is_dataclass(hint):
-            assert isinstance(hint, type)
-            types |= option_types(hint, f"{prefix}{name}.")
-    return types
 
 
 TRAIN_OPTIONS = option_types(TrainConfig)
@@ -89,23 +79,6 @@ def _number(value: Any) -> Any:
         with contextlib.suppress(ValueError, OverflowError):
             return float(value)
     return value
-
-
-def describe(kind: Any) -> str:
-    """What a value of a type is, in plain words."""
-    words = {int: "a whole number", float: "a finite number", bool: "true or false", str: "text"}
-    if kind in words:
-        return words[kind]
-    parts = [part for part in get_args(kind) if part is not type(None)]
-    if get_origin(kind) is Literal:
-        return f"one of {', '.join(parts)}"
-    if get_origin(kind) is tuple:
-        return f"a list of {len(parts)}, each {describe(parts[0])}"
-    if get_origin(kind) is list:
-        return f"a list, each {describe(parts[0])}"
-    if dataclasses.is_dataclass(kind) or len(parts) != 1:
-        return "options of its own"
-    return describe(parts[0])
 
 
 def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:

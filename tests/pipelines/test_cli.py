@@ -72,7 +72,7 @@ TRAIN = ("train", "videos", "--out", "run")
         ((*TRAIN, "--sync", "sometimes"), "--sync must be one of gradients, parameters, not sometimes"),
         ((*TRAIN, "--signals=maybe"), "--signals must be true or false, not maybe"),
         ((*TRAIN, "--model", "none.yaml"), "--model must name a YAML file with its options, not none.yaml"),
-        ((*TRAIN, "--model.learning.lr", "fast"), "--model.learning.lr must be a number, not fast"),
+        ((*TRAIN, "--model.learning.lr", "fast"), "--model.learning.lr must be a finite number, not fast"),
         ((*TRAIN, "--model.channels", "[1,2]"), "--model.channels must be a list of 4, each a whole number"),
         ((*TRAIN, "--model.feature_dim", "12"), "model.feature_dim must be a positive multiple of 8, not 12"),
         ((*TRAIN, "--model.demarcation.mode", "fixed"), "needs model.demarcation.threshold"),
