@@ -117,8 +117,10 @@ def _entry(place: str, row: Mapping[str, Any], column: str) -> CatalogEntry:
     if not video_id.strip() or "\0" in video_id:
         raise CatalogError(f"{place}: video_id is empty or has a zero byte; every row needs one")
     duration_s = _positive(row[column])
-    if duration_s is not None and duration_s > LONGEST_S:
+    reason = None
+    if duration_s is None or duration_s > LONGEST_S:
         duration_s = None
+        reason = f"{column} is {row[column]!r}, no number of seconds from 0 to {LONGEST_S:.0f}"
     split = row.get("split")
     return CatalogEntry(
         video_id=video_id,
@@ -128,9 +130,7 @@ def _entry(place: str, row: Mapping[str, Any], column: str) -> CatalogEntry:
         fps=_positive(row.get("fps")),
         split=None if split in (None, "") else str(split),
         status="failed" if duration_s is None else "ready",
-        reason=f"{column} is {row[column]!r}, no number of seconds from 0 to {LONGEST_S:.0f}"
-        if duration_s is None
-        else None,
+        reason=reason,
     )
 
 
