@@ -27,6 +27,7 @@ BLIND = ("fixed_period", "uniform", "dyadic_grid", "random_nested")
 """Predictors that know the duration of a video, and no more of it."""
 
 LENGTHS = (4.0, 16.0, 64.0)
+SHORTEST_S = 0.01  # of a period: shorter than any frame
 OWN_OPTIONS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "fixed_period": {"period": 2.0},
@@ -147,7 +148,8 @@ class BaselineConfig:
 
     def _check_values(self) -> None:
         require(
-            self.period is None or 0 < self.period < math.inf, f"--period must be positive, not {self.period}"
+            self.period is None or SHORTEST_S <= self.period < math.inf,
+            f"--period must be a number of seconds from {SHORTEST_S} up, not {self.period}",
         )
         require(self.seed is None or self.seed >= 0, f"--seed must not be negative, not {self.seed}")
         require(

@@ -25,6 +25,7 @@ DURATION_COLUMNS = ("duration_s", "duration")
 """The first of them that a table has holds the seconds; datasets write the second."""
 
 OPTIONAL = ("fps", "uri", "split")
+LONGEST_S = 1e7  # months; what is longer is a number in another unit
 
 
 def are_durations(inputs: Sequence[str]) -> bool:
@@ -116,6 +117,10 @@ def _entry(place: str, row: Mapping[str, Any], column: str) -> CatalogEntry:
     if not video_id.strip() or "\0" in video_id:
         raise CatalogError(f"{place}: video_id is empty or has a zero byte; every row needs one")
     duration_s = _positive(row[column])
+    reason = None
+    if duration_s is None or duration_s > LONGEST_S:
+        duration_s = None
+        reason = f"{column} is {row[column]!r}, no number of seconds from 0 to {LONGEST_S:.0f}"
     split = row.get("split")
     return CatalogEntry(
         video_id=video_id,
@@ -125,7 +130,7 @@ def _entry(place: str, row: Mapping[str, Any], column: str) -> CatalogEntry:
         fps=_positive(row.get("fps")),
         split=None if split in (None, "") else str(split),
         status="failed" if duration_s is None else "ready",
-        reason=f"{column} is {row[column]!r}, no positive number of seconds" if duration_s is None else None,
+        reason=reason,
     )
 
 

@@ -44,8 +44,9 @@ def test_settings_hold_what_has_an_effect(name):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["fixed_period", "--period=0"], "--period must be positive"),
-        (["fixed_period", "--period=.inf"], "--period must be positive"),
+        (["fixed_period", "--period=0"], "--period must be a number of seconds from 0.01 up"),
+        (["fixed_period", "--period=1e-9"], "--period must be a number of seconds from 0.01 up"),
+        (["fixed_period", "--period=.inf"], "--period must be a number of seconds from 0.01 up"),
         (["random_nested", "--seed=-1"], "--seed must not be negative"),
         (["novelty", "--levels=0"], "--levels must be from 1 to 127"),
         (

@@ -62,7 +62,7 @@ def test_what_is_no_duration_fails_its_video_alone(tmp_path, value):
     inputs, _ = read(path)
     failed, ready = inputs.entries
     assert (failed.status, ready.status, ready.fps) == ("failed", "ready", None)
-    assert failed.reason == f"duration_s is {value!r}, no positive number of seconds"
+    assert failed.reason == f"duration_s is {value!r}, no number of seconds from 0 to 10000000"
 
 
 @pytest.mark.parametrize(
@@ -109,3 +109,13 @@ def test_another_content_is_another_table(tmp_path):
     assert checksum([str(table)]) == before
     write(table, "video_id,duration_s\na,2\n")
     assert checksum([str(table)]) != before
+
+
+def test_durations_that_no_video_has_cost_their_video_alone(tmp_path):
+    path = tmp_path / "info.csv"
+    path.write_text("video_id,duration\na,33.5\nb,1e300\n")
+    found = duration_inputs([str(path)], None, Console(quiet=True))
+    assert [video.video_id for video in found.videos] == ["a"]
+    assert [(e.video_id, e.reason) for e in found.entries if e.reason] == [
+        ("b", "duration is '1e300', no number of seconds from 0 to 10000000")
+    ]
