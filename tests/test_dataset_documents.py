@@ -10,8 +10,9 @@ import torch
 
 from pipelines.annotations.fifty_salads import FIFTY_SALADS
 from pipelines.annotations.reading import FRAME_DATASETS
-from pipelines.cli import COMMANDS, CONFIGS, _options, parse
+from pipelines.cli import COMMANDS, CONFIGS, parse
 from pipelines.inputs import find_inputs
+from pipelines.options import option_types
 from streamer.release import settings_to_config
 from streamer.streamer import Streamer
 from tests.pipelines.annotations.files import epic_row, write_epic
@@ -101,14 +102,17 @@ def test_every_argument_of_the_release_has_its_place():
 
 
 def test_every_option_that_stands_beside_them_exists():
-    every = {name for config in CONFIGS.values() for name in _options(config)} | {"config", "print_config"}
+    every = {name for config in CONFIGS.values() for name in option_types(config)} | {
+        "config",
+        "print_config",
+    }
     for span in re.findall(r"`([^`\n]+)`", RELEASE):
         words = span.split()
         known = every
         if words[0] == "streamer":
             if words[1] not in COMMANDS:
                 continue
-            known = set(_options(CONFIGS[words[1]]))
+            known = set(option_types(CONFIGS[words[1]]))
         elif span.startswith("model."):
             assert span in every | {"model.…", "model.learning"}, span
         for word in words:
