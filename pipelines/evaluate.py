@@ -12,7 +12,7 @@ from pipelines.evaluation.run import evaluate_run, show, track_evaluation
 from pipelines.evaluation.scores import write_scores
 from pipelines.run_folder import RunFolder, software
 from pipelines.run_tags import dataset_name, run_tags
-from pipelines.tracking import Tracker
+from pipelines.tracking import Tracker, ended
 
 
 def evaluate(config: EvaluateConfig, console: Console) -> int:
@@ -44,14 +44,16 @@ def evaluate(config: EvaluateConfig, console: Console) -> int:
             description=f"`streamer evaluate` of `{folder.root}` against `{config.truth}`",
         ),
     )
-    write_scores(scores.scores, folder, scores.truth.path)
-    for note in scores.truth.notes:
-        console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
-    show(scores, console)
-    tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
-    tracker.log_dataset(folder.read_videos(), ", ".join(inputs), dataset_name(inputs) or "inputs", "evaluate")
-    track_evaluation(scores, folder, tracker)
-    tracker.close()
+    with ended(tracker):
+        write_scores(scores.scores, folder, scores.truth.path)
+        for note in scores.truth.notes:
+            console.print(note, style="yellow", highlight=False, soft_wrap=True, markup=False)
+        show(scores, console)
+        tracker.log_params({**asdict(config), "model": run.get("config", {}).get("model", {})})
+        tracker.log_dataset(
+            folder.read_videos(), ", ".join(inputs), dataset_name(inputs) or "inputs", "evaluate"
+        )
+        track_evaluation(scores, folder, tracker)
     console.print(f"scores  {folder.evaluation}", highlight=False, soft_wrap=True, markup=False)
     console.print(f"MLflow  {tracker.directions}", highlight=False, soft_wrap=True, markup=False)
     return 0
