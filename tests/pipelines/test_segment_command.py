@@ -74,7 +74,16 @@ def test_a_run_is_tracked_and_only_own_lines_are_printed(clips, video_run, comma
     assert run.info.status == "FINISHED"
     assert run.data.params["model.feature_dim"] == "16"
     assert "videos.parquet" in artifacts(client, run)
-    own = ("4 readable inputs", "segmenting: ", "4 done", "hierarchies ", "videos ", "figures ", "MLflow ")
+    own = (
+        "4 readable inputs",
+        "segmenting: ",
+        "4 done",
+        "hierarchies ",
+        "videos ",
+        "figures ",
+        "MLflow ",
+        "look ",
+    )
     assert [line for line in done.output.splitlines() if not line.startswith(own)] == []
 
 

@@ -181,7 +181,16 @@ def test_the_same_seed_gives_the_same_run_and_only_own_lines(clips, one, command
     assert run["mlflow"]["uri"] == store
     assert not (again.folder.root / "mlflow.db").exists()
     assert tracked(again.folder)[1].info.status == "FINISHED"
-    own = ("4 readable inputs", "training: ", "4 done", "hierarchies ", "videos ", "figures ", "MLflow ")
+    own = (
+        "4 readable inputs",
+        "training: ",
+        "4 done",
+        "hierarchies ",
+        "videos ",
+        "figures ",
+        "MLflow ",
+        "look ",
+    )
     assert [line for line in again.output.splitlines() if not line.startswith(own)] == []
 
 
