@@ -17,6 +17,7 @@ import pytest
 from pipelines.catalog import CatalogEntry
 from pipelines.catalog_table import CATALOG_SCHEMA, write_catalog
 from pipelines.cli import parse
+from pipelines.comparison.files import COMPARISON_SCHEMA
 from pipelines.evaluation.scores import SCORES_SCHEMA
 from pipelines.run_folder import VIDEOS_SCHEMA, RunFolder, VideoRow
 from pipelines.store import SIGNALS_SCHEMA, HierarchyStore
@@ -272,6 +273,7 @@ def documented(schema: pa.Schema) -> dict[str, str]:
         ("signals/VIDEO.parquet", SIGNALS_SCHEMA),
         ("videos.parquet", VIDEOS_SCHEMA),
         ("evaluation.parquet", SCORES_SCHEMA),
+        ("comparison.parquet", COMPARISON_SCHEMA),
     ],
 )
 def test_columns_are_those_of_the_files(section: str, schema: pa.Schema) -> None:
