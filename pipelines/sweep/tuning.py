@@ -162,6 +162,7 @@ def tune_trials(
             while True:
                 receive(events.get_nowait())
         look()
+    ray.kill(desk)  # Tune's registry would keep it for as long as this process is there
     fitted.result()
     shutil.rmtree(storage)
 
