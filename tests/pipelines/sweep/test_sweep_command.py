@@ -180,7 +180,7 @@ class Sweep:
 
 def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(ray_cluster, tmp_path, store, monkeypatch, capfd):
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
-    inputs = write_inputs(tmp_path / "inputs", first=30, long=5000)  # long enough to be stopped in the middle
+    inputs = write_inputs(tmp_path / "inputs", first=30, long=10000)  # lasts until it is stopped
     path, folder = write_sweep(
         tmp_path,
         train={"inputs": inputs, "model": MODEL, "lanes": 2, "checkpoint_every_s": 0.5},
@@ -216,7 +216,7 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(ray_cluster, tmp_path, st
     assert "trial 1 of 2, init=none: goes on" in told
     assert "trial 2 of 2" in told, "it was not begun before"
     assert state(folder)["state"] == "finished"
-    assert check_run(trial)["totals"]["snippets"] == 5030
+    assert check_run(trial)["totals"]["snippets"] == 10030
     assert trial.hierarchy_of("first").stat().st_mtime_ns == written
     sweep, children = tracked(folder)
     assert sweep.info.status == "FINISHED"
