@@ -86,7 +86,7 @@ def _start(cpus: float) -> None:
 
     ray.init(
         address="local",  # or else Ray would join whatever cluster was last started on this machine
-        num_cpus=max(_own_cpus(), math.ceil(cpus)),
+        num_cpus=max(own_cpus(), math.ceil(cpus)),
         object_store_memory=OBJECT_STORE_BYTES,
         include_dashboard=True,  # Ray Train asks the dashboard's state API for its controller
         dashboard_host="127.0.0.1",
@@ -95,7 +95,7 @@ def _start(cpus: float) -> None:
     )
 
 
-def _own_cpus() -> int:
+def own_cpus() -> int:
     """CPUs that this process may use: in a job of a scheduler those of the job, not of the machine."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))

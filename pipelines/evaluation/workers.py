@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from pipelines.evaluation.representations import LabelledEvents, labelled_events
 from pipelines.evaluation.scores import Score
 from pipelines.evaluation.scoring import Prediction, Protocol, score_video
+from pipelines.session import own_cpus
 from streamer.hierarchy import Hierarchy
 from streamer.metrics import LabelledSegment
 
@@ -84,8 +85,7 @@ def score_jobs(jobs: Sequence[VideoJob], protocol: Protocol, console: Console) -
 def num_workers(jobs: Sequence[VideoJob]) -> int:
     """How many processes score these videos; with 1 this one does."""
     worth = int(sum(job.duration_s for job in jobs) / WORTH_A_PROCESS_S)
-    cpus = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, min(worth, cpus, len(jobs)))
+    return max(1, min(worth, own_cpus(), len(jobs)))
 
 
 def _results(jobs: Sequence[VideoJob], protocol: Protocol) -> Iterator[tuple[int, ScoredVideo]]:

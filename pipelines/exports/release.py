@@ -51,5 +51,5 @@ def _annotations(segments: Sequence[tuple[float, float]], names: Sequence[str]) 
     """Events; there may be one less than names, where the release leaves the last one out."""
     return [
         {"start": start_s, "end": end_s, "action": name, "colour": COLOURS[index % len(COLOURS)]}
-        for index, ((start_s, end_s), name) in enumerate(zip(segments, names))  # noqa: B905
+        for index, ((start_s, end_s), name) in enumerate(zip(segments, names[: len(segments)], strict=True))
     ]

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 
 from pipelines.report.film import Film, FilmJob, make_film, read_film
+from pipelines.session import own_cpus
 from streamer.errors import VideoError
 
 STALLED_S = 180.0
@@ -39,7 +39,7 @@ def make_films(
             outcomes[video_id] = film
             finished()
     todo = [video_id for video_id in jobs if video_id not in outcomes]
-    lost = _in_processes(jobs, todo, os.cpu_count() or 1, outcomes, finished, stalled_s)
+    lost = _in_processes(jobs, todo, own_cpus(), outcomes, finished, stalled_s)
     for video_id in lost:  # one at a time, to see whose fault it was
         if _in_processes(jobs, [video_id], 1, outcomes, finished, stalled_s):
             outcomes[video_id] = "decoding it ended or stopped the decoder"

@@ -6,7 +6,7 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from pipelines.config import TrainConfig, laptop_model
 from pipelines.options import describe, option_types
@@ -14,7 +14,10 @@ from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
 from streamer.config import fits, nearest, require
 
-Part = TypeVar("Part")
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+Part = TypeVar("Part", bound="DataclassInstance")
 
 
 TRAIN_OPTIONS = option_types(TrainConfig)
@@ -99,13 +102,13 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
 def _changed(part: Part, options: Mapping[str, Any], prefix: str) -> Part:
     """A copy of a configuration with what the options set."""
     changes: dict[str, Any] = {}
-    for field in dataclasses.fields(part):  # type: ignore[arg-type]
+    for field in dataclasses.fields(part):
         name, value = prefix + field.name, getattr(part, field.name)
-        if dataclasses.is_dataclass(value):
+        if dataclasses.is_dataclass(value) and not isinstance(value, type):
             changes[field.name] = _changed(value, options, f"{name}.")
         elif name in options:
             changes[field.name] = options[name]
-    return dataclasses.replace(part, **changes)  # type: ignore[type-var]
+    return dataclasses.replace(part, **changes)
 
 
 def located(options: Mapping[str, Any]) -> dict[str, Any]:
