@@ -65,7 +65,7 @@ class TemporalEncoding(nn.Module):
         dim = config.feature_dim
         self.cls_token = BoundedTable(1, dim)
         self.pos_enc = BoundedTable(config.working_set_size, dim)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.encoder = FrameEncoder(config, arithmetic) if frames else None
         self.network = Transformer(dim, 8, arithmetic)
         self.normalize = config.distance_of(level) == "similarity"
@@ -99,7 +99,7 @@ class HierarchicalPrediction(nn.Module):
         self.level = level
         self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
         self.network = Transformer(config.feature_dim, 4, arithmetic)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.decoder = FrameDecoder(config, arithmetic) if frames else None
 
     def forward(self, z_nLD: Tensor, lengths: Sequence[int]) -> Tensor:
