@@ -28,9 +28,7 @@ def parse_timescale(text: str | float, name: str) -> float:
     found = _PATTERN.fullmatch(str(text).strip().lower())
     seconds = float(found[1]) * UNITS[found[2]] if found and found[2] in UNITS else 0.0
     if not 0 < seconds < math.inf:
-        raise ConfigError(
-            f"{name}: {text!r} is no length of time: write it as 30s, 2m, 1.5h or plain seconds"
-        )
+        raise ConfigError(f"{name}: {text!r} is no length of time: write 30s, 2m, 1.5h or plain seconds")
     return seconds
 
 
