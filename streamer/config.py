@@ -116,7 +116,9 @@ class LearningConfig:
         lr: Adam's learning rate.
         alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
             per level.
-        optimize_every: losses of the highest level between two optimiser steps.
+        optimize_every: losses of the level in `step_level` between two optimiser steps.
+        step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
+            which meets one at every snippet.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
     """
@@ -124,6 +126,7 @@ class LearningConfig:
     lr: float = 1e-4
     alpha: float = 3.0
     optimize_every: int = 100
+    step_level: Literal["highest", "lowest"] = "highest"
     hgn_timescale: bool = True
     hgn_reach: bool = True
 
@@ -159,6 +162,8 @@ class StreamerConfig:
         force_fixed_buffer: also end an event when S inputs were offered to the working set.
         distance: `similarity` (cosine) or `distance` (mean squared error) between prediction and input.
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
+        residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
+            scaled to the last input's length.
         demarcation: when an event ends.
         learning: how parameters follow the losses.
     """
@@ -177,6 +182,7 @@ class StreamerConfig:
     force_fixed_buffer: bool = False
     distance: Distance = "similarity"
     force_base_distance: bool = False
+    residual: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
 

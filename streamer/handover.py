@@ -112,7 +112,9 @@ def _renumber(lane: Lane, vectors: Rows, predicted_frames: Rows) -> None:
         state.working_set.rows = [vectors[row] for row in state.working_set.rows]
         state.z_row = None if state.z_row is None else vectors[state.z_row]
         if state.prediction is not None:
-            rows = predicted_frames if level == 0 else vectors
+            rows, last = predicted_frames if level == 0 else vectors, state.prediction.last
             state.prediction = Prediction(
-                tuple(vectors[row] for row in state.prediction.sources), rows[state.prediction.row]
+                tuple(vectors[row] for row in state.prediction.sources),
+                rows[state.prediction.row],
+                None if last is None else vectors[last],
             )

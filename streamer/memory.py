@@ -94,6 +94,17 @@ class Memory:
         self.vectors.add(rows, -gradients_nD, column=GRADIENTS)
         return gradients_nD
 
+    def inputs(self, rows: Sequence[int], *, in_frames: bool) -> Tensor:
+        """A level's inputs as its predictions are compared with them.
+
+        Args:
+            rows: where they lie.
+            in_frames: whether they are the frames from which the vectors in these rows came.
+        """
+        if not in_frames:
+            return self.vectors.read(rows)
+        return self.frames.read([self.frame_of[row] for row in rows])
+
     def working_sets(self, sets: Sequence[Sequence[int]]) -> Tensor:
         """Vectors of working sets, `[n, S, D]`, the shorter ones padded with rows of no meaning."""
         return self.vectors.read(padded(sets)).unflatten(0, (len(sets), -1))
@@ -125,6 +136,8 @@ class Memory:
                 if state.prediction is not None:
                     of_frame = level == 0 and frames_predicted
                     (predictions if of_frame else vectors).add(state.prediction.row)
+                    if state.prediction.last is not None:
+                        vectors.add(state.prediction.last)
         for row in open_representations(lanes):
             vectors.add(row)
             if self._learning:

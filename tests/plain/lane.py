@@ -94,6 +94,7 @@ class LevelState:
         self.z_D: Tensor | None = None
         self.prediction: Tensor | None = None
         self.last_input = 0
+        self.last: Tensor | None = None
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
@@ -163,6 +164,7 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
+        state.last = x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -206,4 +208,4 @@ class Lane:
                 break
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
-        state.prediction = networks.p(torch.stack(known))
+        state.prediction = networks.p(torch.stack(known), state.last)
