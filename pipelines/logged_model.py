@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 import streamer
+from pipelines.options import flatten
 from pipelines.run_folder import CHECKPOINT_FILE, software
-from pipelines.tracking import Tracker, flatten
+from pipelines.tracking import Tracker
 from streamer import checkpoint
 from streamer.events_table import events_schema
 

@@ -21,7 +21,7 @@ from pipelines.interruption import noticed_interrupt
 from pipelines.library import LibraryReport, finished_videos, write_shelf
 from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
+from pipelines.preparation import Inputs, check_features, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import absolute_inputs, absolute_path, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
@@ -70,6 +70,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
                 f"{path}: the model takes {model.modality}, the inputs are {inputs.kind}: "
                 "give other inputs, or another --model"
             )
+        check_features(model)
         run = SegmentationRun(config, settings, folder, inputs, console, earlier, lock)
         if earlier is not None and earlier["state"] == "finished" and not run.missing:
             return tell_finished(earlier, folder, config.max_failed, console)

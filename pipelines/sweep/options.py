@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
-from pipelines.config import TrainConfig, laptop_model
+from pipelines.config import TrainConfig
 from pipelines.options import describe, option_types
+from pipelines.recipes import model_to_change
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
 from streamer.config import fits, nearest, require
+from streamer.extractors import located as located_features
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -21,6 +23,7 @@ Part = TypeVar("Part", bound="DataclassInstance")
 
 
 TRAIN_OPTIONS = option_types(TrainConfig)
+FEATURES = "model.features"
 
 
 def flat_options(
@@ -88,7 +91,7 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
     """The training that options ask for, as its command line makes it of them.
 
     Args:
-        options: values by dotted name; what is not there has its default.
+        options: values by dotted name; what is not there has the default of the recipe.
         out: folder of the run.
 
     Raises:
@@ -96,7 +99,7 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
         RunFolderError: `init` names a run that has no final checkpoint.
     """
     plain = {name: value for name, value in options.items() if "." not in name}
-    return TrainConfig(out=str(out), model=_changed(laptop_model(), options, "model."), **plain)
+    return TrainConfig(out=str(out), model=_changed(model_to_change(options), options, "model."), **plain)
 
 
 def _changed(part: Part, options: Mapping[str, Any], prefix: str) -> Part:
@@ -117,6 +120,8 @@ def located(options: Mapping[str, Any]) -> dict[str, Any]:
     found["inputs"] = absolute_inputs(found["inputs"])
     if found.get("init") is not None:
         found["init"] = str(checkpoint_of(found["init"]))
+    if found.get(FEATURES) is not None:
+        found[FEATURES] = located_features(found[FEATURES])
     for name in ("truth", "cache"):
         if found.get(name) is not None:
             found[name] = str(Path(found[name]).absolute())
