@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from streamer.errors import ConfigError
+from streamer.extractors import COMB, is_extractor_name
+from streamer.features import FEATURE_DIM
 
 T = TypeVar("T")
 
@@ -147,7 +149,11 @@ class StreamerConfig:
     """What the model is.
 
     Attributes:
-        modality: `frames` (RGB images, with frame encoder and decoder) or `vectors` (features, as they come).
+        modality: `frames` (RGB images) or `vectors` (features, as they come).
+        features: frozen features of the frames as level 0's input, instead of a frame encoder and decoder
+            that learn: `comb` (colours, gradients and histograms), `package.module:factory` (a torch module
+            of yours) or `hf:NAME` (a vision encoder of Hugging Face, or the folder of one). See
+            docs/features.md.
         feature_dim: D, width of representations and of input vectors; a multiple of 8.
         frame_size: height and width of a frame in pixels; a multiple of 16.
         channels: channels after each of the frame encoder's four convolutions.
@@ -167,6 +173,7 @@ class StreamerConfig:
     """
 
     modality: Literal["frames", "vectors"] = "frames"
+    features: str | None = None
     feature_dim: int = 1024
     frame_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 256, 1024)
@@ -206,6 +213,30 @@ class StreamerConfig:
             not (self.normalize_pixels and self.modality == "vectors"),
             "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
         )
+        self._check_features()
+
+    def _check_features(self) -> None:
+        name = self.features
+        if name is None:
+            return
+        require(
+            self.modality == "frames",
+            "model.features has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            is_extractor_name(name),
+            "model.features must be `comb`, a function that returns a torch module as "
+            f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
+        )
+        require(
+            name != COMB or self.feature_dim <= FEATURE_DIM,
+            f"model.features `comb` gives {FEATURE_DIM} numbers: model.feature_dim must be at most that, not "
+            f"{self.feature_dim}",
+        )
+        require(
+            not self.normalize_pixels,
+            "model.normalize_pixels has no effect when model.features is set: remove one of them",
+        )
 
     def _check_sizes(self) -> None:
         require(
@@ -224,6 +255,11 @@ class StreamerConfig:
             self.working_set_size >= 1,
             f"model.working_set_size must be at least 1, not {self.working_set_size}",
         )
+
+    @property
+    def encodes_frames(self) -> bool:
+        """Whether level 0 has a frame encoder and decoder, and its input are pixels, not vectors."""
+        return self.modality == "frames" and self.features is None
 
     def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""

@@ -282,7 +282,7 @@ def prepared(snippets: Tensor, levels: Levels) -> Tensor:
         levels: whose inputs they shall be.
     """
     state = levels.arithmetic.state
-    if snippets.dtype == torch.uint8 and levels.config.modality == "frames":
+    if snippets.dtype == torch.uint8 and levels.config.encodes_frames:
         snippets = snippets.permute(0, 3, 1, 2).to(state) / 255 * 2 - 1
     else:
         snippets = snippets.to(state)

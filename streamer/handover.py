@@ -33,7 +33,7 @@ def take_video(model: Streamer, lane: int) -> State:
     """
     assert settled(model), "losses wait"
     memory, watched = model.memory, model.lanes[lane]
-    vectors, predictions = memory.needed([watched], model.config.modality == "frames")
+    vectors, predictions = memory.needed([watched], model.config.encodes_frames)
     frame_of = {row: memory.frame_of[row] for row in sorted(vectors & memory.frame_of.keys())}
     made = {row: memory.made[row] for row in sorted(open_representations([watched]) & memory.made.keys())}
     return {
@@ -61,7 +61,7 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
     frames = _put(memory.frames, state["frames"])
     memory.frame_of.update({vectors[row]: frames[frame] for row, frame in state["frame_of"].items()})
     _put_made(memory, state["made"], vectors)
-    of_frames = model.config.modality == "frames"
+    of_frames = model.config.encodes_frames
     restore_lane(model.lanes[lane], state["lane"])
     _renumber(model.lanes[lane], vectors, predictions if of_frames else vectors)
 

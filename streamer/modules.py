@@ -66,7 +66,7 @@ class TemporalEncoding(nn.Module):
         dim = config.feature_dim
         self.cls_token = BoundedTable(1, dim)
         self.pos_enc = BoundedTable(config.working_set_size, dim)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.encoder = FrameEncoder(config, arithmetic) if frames else None
         self.network = Transformer(dim, 8, arithmetic)
         self.normalize = config.distance_of(level) == "similarity"
@@ -101,7 +101,7 @@ class HierarchicalPrediction(nn.Module):
         self.level = level
         self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
         self.network = Transformer(config.feature_dim, 4, arithmetic)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.decoder = FrameDecoder(config, arithmetic) if frames else None
         self.residual = Residual() if config.residual else None
 
