@@ -119,6 +119,9 @@ class LearningConfig:
         optimize_every: losses of the level in `step_level` between two optimiser steps.
         step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
             which meets one at every snippet.
+        keep_predictions: after an optimiser step make representations and predictions anew from the working
+            sets as they stand, with the new parameters; off, a step empties them, and every level's next
+            input meets no prediction and gives no signal.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
     """
@@ -127,6 +130,7 @@ class LearningConfig:
     alpha: float = 3.0
     optimize_every: int = 100
     step_level: Literal["highest", "lowest"] = "highest"
+    keep_predictions: bool = False
     hgn_timescale: bool = True
     hgn_reach: bool = True
 

@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer import distance
+from streamer.frames import ENCODED_AT_ONCE
 from streamer.lane import Lane, LevelState, Prediction, Waiting, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
@@ -104,8 +105,7 @@ class Forward:
             rows = self._memory.store(batch)
         else:
             features_nD, activations = encoder(batch)
-            keep = activations if self._grow is not None else activations[:1]
-            rows = self._memory.store_frames(features_nD, keep)
+            rows = self._memory.store_frames(features_nD, self._kept(activations))
         for snippet, row in zip(snippets, rows, strict=True):
             snippet.row = row
 
@@ -122,6 +122,41 @@ class Forward:
         for arrival in arrivals:
             arrival.lane.index += 1
         return [arrival.observation for arrival in arrivals]
+
+    @torch.no_grad()
+    def renew(self, lanes: Iterable[Lane]) -> None:
+        """Makes representations and predictions again from working sets as they stand, in new parameters.
+
+        All representations come first, so that every prediction is made from new ones. Inputs stay what they
+        were: frames pass the encoder again, but representations that were handed up keep their values.
+        """
+        lanes = list(lanes)
+        self._encode_again([row for lane in lanes for row in lane.states[0].working_set.rows])
+        known = [
+            [lane for lane in lanes if level < len(lane.states) and lane.states[level].prediction is not None]
+            for level in range(len(self._levels))
+        ]
+        for level, predicting in enumerate(known):
+            if predicting:
+                self._represent(level, predicting)
+        for level, predicting in enumerate(known):
+            if predicting:
+                last = [_predicted(lane.states[level]).last for lane in predicting]
+                self._predict(level, predicting, last)
+
+    def _encode_again(self, rows: Sequence[int]) -> None:
+        """Puts what the frame encoder makes of frames now where it lay before."""
+        encoder = self._levels[0].f.encoder
+        if encoder is None:
+            return
+        for start in range(0, len(rows), ENCODED_AT_ONCE):
+            piece = rows[start : start + ENCODED_AT_ONCE]
+            features_nD, activations = encoder(self._memory.inputs(piece, in_frames=True))
+            self._memory.replace_frames(piece, features_nD, self._kept(activations))
+
+    def _kept(self, activations: Sequence[Tensor]) -> Sequence[Tensor]:
+        """What is kept of encoded frames: all that backward passes need, or without learning the frame."""
+        return activations if self._grow is not None else activations[:1]
 
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""
@@ -215,7 +250,7 @@ class Forward:
         for lane, row in zip(lanes, self._memory.store_representations(z_nD, level, sets), strict=True):
             lane.states[level].z_row = row
 
-    def _predict(self, level: int, lanes: Sequence[Lane], last: Sequence[int]) -> None:
+    def _predict(self, level: int, lanes: Sequence[Lane], last: Sequence[int | None]) -> None:
         """Predicts the next inputs of a level, whose last ones lie in the rows `last`."""
         p = self._levels[level].p
         sources = [tuple(lane.z_rows) for lane in lanes]

@@ -51,7 +51,7 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
 
     Args:
         model: has the parameters and precision of the model that the video was taken from. Where its
-            parameters have changed since, the lane must be told (`Lane.parameters_changed`).
+            parameters have changed since, the model must be told (`Streamer.lane_outdated`).
         lane: which lane; whatever it watches is dropped.
         state: what `take_video` returned.
     """

@@ -113,9 +113,13 @@ class Lane:
             self.states.append(LevelState(self.config, level))
 
     def parameters_changed(self) -> None:
-        """Predictions start afresh, and what was encoded ahead is encoded again; events go on."""
-        for state in self.states:
-            state.forget()
+        """Predictions start afresh, and what was encoded ahead is encoded again; events go on.
+
+        Where predictions are kept, they are made again, by the model.
+        """
+        if not self.config.learning.keep_predictions:
+            for state in self.states:
+                state.forget()
         for snippet in self.queue:
             snippet.row = None
 

@@ -70,6 +70,12 @@ class Memory:
         self.frame_of.update(zip(rows, frames, strict=True))
         return rows
 
+    def replace_frames(self, rows: Sequence[int], features_nD: Tensor, columns: Sequence[Tensor]) -> None:
+        """Puts frames that were encoded again where they lie; no gradient may have reached them."""
+        gradients = [torch.zeros_like(features_nD)] if self._learning else []
+        self.vectors.write(rows, [features_nD, *gradients])
+        self.frames.write([self.frame_of[row] for row in rows], columns)
+
     def store_predictions(self, columns: Sequence[Tensor]) -> list[int]:
         """Puts predicted frames into rows of their own, with what shall be kept of them."""
         rows = self.predictions.take(len(columns[0]))

@@ -230,7 +230,15 @@ class Streamer:
         self.levels.parameters_changed()
         for lane in self.lanes:
             lane.parameters_changed()
+        if self.config.learning.keep_predictions:
+            self._forward.renew(self.lanes)
         self._sweep()
+
+    def lane_outdated(self, lane: int) -> None:
+        """Drops what a lane brought along from a model with other parameters; its events go on."""
+        self.lanes[lane].parameters_changed()
+        if self.config.learning.keep_predictions:
+            self._forward.renew([self.lanes[lane]])
 
     def grow(self) -> Level:
         """Creates the level above the highest."""

@@ -29,6 +29,7 @@ FRAMES = {**BASE, "modality": "frames", "frame_size": SIZE, "channels": (4, 4, 8
 RESIDUAL = {**BASE, "residual": True}
 EVERY_3 = {"optimize_every": 3, "lr": 3e-3}
 LOWEST = {**EVERY_3, "step_level": "lowest"}
+KEPT = {**LOWEST, "keep_predictions": True}
 CASES: dict[str, StreamerConfig] = {
     "residual": tiny(**RESIDUAL, learning={"optimize_every": 2}),
     "residual, one level": tiny(**RESIDUAL, max_levels=1, learning=EVERY_3),
@@ -37,6 +38,9 @@ CASES: dict[str, StreamerConfig] = {
     "residual of frames, errors below": tiny(**FRAMES, residual=True, force_base_distance=True),
     "steps by the lowest level": tiny(**BASE, learning=LOWEST),
     "steps by the lowest level, frames": tiny(**FRAMES, residual=True, learning=LOWEST),
+    "kept predictions": tiny(**BASE, learning=KEPT),
+    "kept predictions, residual": tiny(**RESIDUAL, learning=KEPT),
+    "kept predictions, residual, frames": tiny(**FRAMES, residual=True, learning=KEPT),
 }
 LENGTHS: dict[str, Lengths] = {
     "one lane": [[(37, None), (13, None)]],
@@ -99,6 +103,13 @@ def test_a_residual_model_begins_with_what_came_last():
     x = torch.as_tensor(video.snippets)
     expected = torch.cosine_similarity(x[1:], x[:-1]).tolist()
     assert [value for _, _, value, _ in seen.signals] == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("name", [name for name in CASES if "kept" in name])
+def test_no_signal_is_lost_after_a_step_where_predictions_are_kept(name):
+    _, _, seen = defined(name, "one lane")
+    for video, (length, _) in zip(seen[0], LENGTHS["one lane"][0], strict=True):
+        assert [t for t, level, _, _ in video.signals if level == 0] == list(range(1, length))
 
 
 def test_the_gate_is_learned():

@@ -289,6 +289,7 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
             "alpha": draw(st.sampled_from([0.5, 1.0, 3.0])),
             "optimize_every": draw(st.integers(1, 2) | st.integers(1, 5)),
             "step_level": draw(st.sampled_from(["highest", "lowest"])),
+            "keep_predictions": draw(st.booleans()),
             "hgn_timescale": draw(st.booleans()),
             "hgn_reach": draw(st.booleans()),
         },

@@ -17,7 +17,7 @@ SCHEDULE = Schedule(flush_losses=6, encode_ahead=4)
 SNIPPETS = 48
 VECTORS = tiny(evolve_every=5, force_fixed_buffer=True)
 FRAMES = replace(VECTORS, modality="frames", frame_size=16, channels=(4, 4, 8, 8))
-LOWEST = replace(VECTORS.learning, step_level="lowest")
+LOWEST = replace(VECTORS.learning, step_level="lowest", keep_predictions=True)
 CONFIGS = {
     "vectors": VECTORS,
     "frames": FRAMES,
