@@ -14,6 +14,8 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from streamer.checks import require, require_types
 from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
+from streamer.extractors import COMB, is_extractor_name
+from streamer.features import FEATURE_DIM
 from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
@@ -32,7 +34,12 @@ class LearningConfig:
         lr: Adam's learning rate.
         alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
             per level.
-        optimize_every: losses of the highest level between two optimiser steps.
+        optimize_every: losses of the level in `step_level` between two optimiser steps.
+        step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
+            which meets one at every snippet.
+        keep_predictions: after an optimiser step make representations and predictions anew from the working
+            sets as they stand, with the new parameters; off, a step empties them, and every level's next
+            input meets no prediction and gives no signal.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
     """
@@ -40,6 +47,8 @@ class LearningConfig:
     lr: float = 1e-4
     alpha: float = 3.0
     optimize_every: int = 100
+    step_level: Literal["highest", "lowest"] = "highest"
+    keep_predictions: bool = False
     hgn_timescale: bool = True
     hgn_reach: bool = True
 
@@ -58,7 +67,11 @@ class StreamerConfig:
     """What the model is.
 
     Attributes:
-        modality: `frames` (RGB images, with frame encoder and decoder) or `vectors` (features, as they come).
+        modality: `frames` (RGB images) or `vectors` (features, as they come).
+        features: frozen features of the frames as level 0's input, instead of a frame encoder and decoder
+            that learn: `comb` (colours, gradients and histograms), `package.module:factory` (a torch module
+            of yours) or `hf:NAME` (a vision encoder of Hugging Face, or the folder of one). See
+            docs/features.md.
         feature_dim: D, width of representations and of input vectors; a multiple of 8.
         frame_size: height and width of a frame in pixels; a multiple of 16.
         channels: channels after each of the frame encoder's four convolutions.
@@ -71,6 +84,8 @@ class StreamerConfig:
         force_fixed_buffer: also end an event when S inputs were offered to the working set.
         distance: `similarity` (cosine) or `distance` (mean squared error) between prediction and input.
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
+        residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
+            scaled to the last input's length.
         demarcation: when an event ends.
         timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
@@ -81,6 +96,7 @@ class StreamerConfig:
     """
 
     modality: Literal["frames", "vectors"] = "frames"
+    features: str | None = None
     feature_dim: int = 1024
     frame_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 256, 1024)
@@ -93,6 +109,7 @@ class StreamerConfig:
     force_fixed_buffer: bool = False
     distance: Distance = "similarity"
     force_base_distance: bool = False
+    residual: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
@@ -124,6 +141,30 @@ class StreamerConfig:
         )
         self._check_timescales()
         self._check_upper_levels()
+        self._check_features()
+
+    def _check_features(self) -> None:
+        name = self.features
+        if name is None:
+            return
+        require(
+            self.modality == "frames",
+            "model.features has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            is_extractor_name(name),
+            "model.features must be `comb`, a function that returns a torch module as "
+            f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
+        )
+        require(
+            name != COMB or self.feature_dim <= FEATURE_DIM,
+            f"model.features `comb` gives {FEATURE_DIM} numbers: model.feature_dim must be at most that, not "
+            f"{self.feature_dim}",
+        )
+        require(
+            not self.normalize_pixels,
+            "model.normalize_pixels has no effect when model.features is set: remove one of them",
+        )
 
     def _check_sizes(self) -> None:
         require(
@@ -200,6 +241,11 @@ class StreamerConfig:
     def learned_levels(self) -> int:
         """Most levels that are learned; those above are merged."""
         return 1 if self.upper_levels == "merged" else self.max_levels
+
+    @property
+    def encodes_frames(self) -> bool:
+        """Whether level 0 has a frame encoder and decoder, and its input are pixels, not vectors."""
+        return self.modality == "frames" and self.features is None
 
     def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""
