@@ -27,7 +27,7 @@ from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentCo
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
 from pipelines.options import describe, flatten, option_types
-from pipelines.recipes import flat_settings, model_to_change
+from pipelines.recipes import model_values
 from pipelines.report.config import ReportConfig
 from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
@@ -146,8 +146,7 @@ def parse(command: str, words: Sequence[str]) -> Any:
     files, others = _split(words, options)
     contents = [_read_file(file, options) for file in files]
     if "recipe" in options:
-        model = model_to_change(_given(contents, others))
-        parser.set_defaults(flat_settings(model, "model."))
+        parser.set_defaults(model_values(_given(contents, others)))
     # Files come first: what the command line says overrides them.
     parsed = parser.instantiate(parser.parse_args([*(f"--config={file}" for file in files), *others]))
     return config(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(config)})

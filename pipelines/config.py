@@ -8,6 +8,7 @@ from typing import Literal
 from pipelines.recipes import DEFAULT, Recipe, adaptive_model
 from streamer.config import Precision, StreamerConfig, require
 from streamer.sources import Decoder
+from streamer.timescales import parse_timescales
 
 
 @dataclass
@@ -75,6 +76,12 @@ class TrainConfig:
 
     def __post_init__(self) -> None:
         _check_run(self)
+        if self.timescales is not None:
+            asked = parse_timescales([self.timescales], "--timescales")
+            require(
+                asked == self.model.timescales,
+                "--timescales sets model.timescales and model.max_levels: give either it or these",
+            )
         require(
             self.checkpoint_every_s >= 0,
             f"--checkpoint_every_s must not be negative, not {self.checkpoint_every_s}",

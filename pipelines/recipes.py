@@ -12,27 +12,31 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
+from streamer.demarcation_config import ADAPTIVE_MODES
 from streamer.timescales import parse_timescales
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Recipe = Literal["adaptive", "release"]
+NOTHING = (None, "null", "None")
+"""How `no value` is written, in files and on the command line."""
 
 
 def adaptive_model() -> StreamerConfig:
-    """The default: segments well at once, and several hundred snippets per second on two CPU cores."""
+    """The default: good events at once, at hundreds of snippets per second on a CPU core."""
     return StreamerConfig(
         features="comb",
         feature_dim=128,
         frame_size=64,
+        max_levels=4,
         residual=True,
-        evolve_every=60,
-        learning=LearningConfig(lr=1e-3, optimize_every=4, step_level="lowest"),
+        demarcation=DemarcationConfig(mode="deviation", least_length=3),
+        upper_levels="merged",
+        learning=LearningConfig(lr=1e-3, optimize_every=4, step_level="lowest", keep_predictions=True),
     )
 
 
@@ -45,36 +49,44 @@ RECIPES: dict[str, Callable[[], StreamerConfig]] = {"adaptive": adaptive_model, 
 DEFAULT: Recipe = "adaptive"
 
 
-def model_to_change(options: Mapping[str, Any]) -> StreamerConfig:
-    """The model of a recipe, as the options find it that change it.
+def model_values(options: Mapping[str, Any]) -> dict[str, Any]:
+    """What a recipe says of the model, beside the options that change it.
 
     Args:
-        options: those of `streamer train` that are given, by dotted names; the values of other options than
-            those named here do not matter, and neither do types.
+        options: those of `streamer train` that are given, by dotted names, with values as text or as they
+            are.
+
+    Returns:
+        A value for every option of the model, by dotted names. What the options themselves say of the model
+        is not among them, but for what `timescales` means.
 
     Raises:
         ConfigError: `timescales` are none.
     """
-    recipe = options.get("recipe", DEFAULT)
-    model = RECIPES.get(recipe, RECIPES[DEFAULT])()
+    model = RECIPES.get(str(options.get("recipe", DEFAULT)), RECIPES[DEFAULT])()
+    values, default = flat_settings(model, "model."), flat_settings(StreamerConfig(), "model.")
+    values |= {name: default[name] for name in _giving_way(options, values)}
+    if options.get("timescales") not in NOTHING:
+        timescales = parse_timescales([options["timescales"]], "--timescales")
+        values |= {"model.timescales": timescales, "model.max_levels": len(timescales)}
+    return values
+
+
+def _giving_way(options: Mapping[str, Any], values: Mapping[str, Any]) -> set[str]:
+    """Settings of a recipe that have no effect beside the options, or contradict them."""
+    rule = "model.demarcation."
+    names: set[str] = set()
+    mode = options.get(f"{rule}mode", values[f"{rule}mode"])
+    if mode != values[f"{rule}mode"]:
+        shared = ("window_size", "least_length") if mode in ADAPTIVE_MODES else ()
+        names |= {name for name in values if name.startswith(rule) and name.removeprefix(rule) not in shared}
+    if any(options.get(name) not in NOTHING for name in ("timescales", "model.timescales")):
+        names |= {f"{rule}deviations", f"{rule}share", "model.branching"}
+    if options.get("model.upper_levels") == "learned":
+        names |= {"model.branching"}
     if options.get("model.modality") == "vectors":
-        model = replace(model, features=None)
-    mode = options.get("model.demarcation.mode", model.demarcation.mode)
-    if mode != model.demarcation.mode:
-        model = replace(model, demarcation=DemarcationConfig())
-    if options.get("timescales") is not None:
-        model = with_timescales(model, options["timescales"])
-    return model
-
-
-def with_timescales(model: StreamerConfig, timescales: str) -> StreamerConfig:
-    """The model with as many levels as lengths of time are named, and these lengths.
-
-    Raises:
-        ConfigError: they are none, or the model's thresholds do not follow.
-    """
-    parse_timescales([timescales], "--timescales")
-    return model
+        names |= {"model.features"}
+    return names
 
 
 def flat_settings(part: DataclassInstance, prefix: str) -> dict[str, Any]:

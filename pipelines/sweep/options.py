@@ -6,21 +6,15 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
 from pipelines.config import TrainConfig
 from pipelines.options import describe, option_types
-from pipelines.recipes import model_to_change
+from pipelines.recipes import model_values
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
-from streamer.config import fits, nearest, require
+from streamer.config import StreamerConfig, config_from_dict, fits, nearest, require
 from streamer.extractors import located as located_features
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Part = TypeVar("Part", bound="DataclassInstance")
-
 
 TRAIN_OPTIONS = option_types(TrainConfig)
 FEATURES = "model.features"
@@ -99,19 +93,9 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
         RunFolderError: `init` names a run that has no final checkpoint.
     """
     plain = {name: value for name, value in options.items() if "." not in name}
-    return TrainConfig(out=str(out), model=_changed(model_to_change(options), options, "model."), **plain)
-
-
-def _changed(part: Part, options: Mapping[str, Any], prefix: str) -> Part:
-    """A copy of a configuration with what the options set."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(part):
-        name, value = prefix + field.name, getattr(part, field.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = _changed(value, options, f"{name}.")
-        elif name in options:
-            changes[field.name] = options[name]
-    return dataclasses.replace(part, **changes)
+    values = {**model_values(options), **options}
+    model = nested({name: value for name, value in values.items() if name.startswith("model.")})
+    return TrainConfig(out=str(out), model=config_from_dict(StreamerConfig, model["model"]), **plain)
 
 
 def located(options: Mapping[str, Any]) -> dict[str, Any]:

@@ -69,3 +69,43 @@ def test_what_loses_its_object_gives_way():
     assert (vectors.modality, vectors.features) == ("vectors", None)
     fixed = parse("train", [*TRAIN, "--model.demarcation.mode=fixed", "--model.demarcation.threshold=0.2"])
     assert (fixed.model.demarcation.mode, fixed.model.demarcation.threshold) == ("fixed", 0.2)
+    rule = parse("train", [*TRAIN, "--model.demarcation.mode=quantile"]).model.demarcation
+    assert (rule.mode, rule.least_length) == ("quantile", adaptive_model().demarcation.least_length)
+
+
+def test_timescales_are_the_levels(tmp_path):
+    config = parse("train", [*TRAIN, "--timescales", "2s,10s,1.5m"])
+    assert (config.model.timescales, config.model.max_levels) == ((2.0, 10.0, 90.0), 3)
+    path = tmp_path / "train.yaml"
+    path.write_text("timescales: 2s,10s,90s\n")
+    assert parse("train", [*TRAIN, "--config", str(path)]).model == config.model
+    own = parse("train", [*TRAIN, "--model.timescales=[2, 10, 60, 300]"]).model
+    assert own.timescales == (2, 10, 60, 300)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--timescales", "soon"], "--timescales: 'soon' is no length of time: write 30s, 2m"),
+        (["--timescales", "10s,2s"], "--timescales: 2s follows 10s"),
+        (["--timescales", "2s", "--model.max_levels", "4"], "names 1 levels but model.max_levels is 4"),
+        (
+            ["--timescales", "2s,9s", "--model.timescales=[2,8]"],
+            "--timescales sets model.timescales and model",
+        ),
+        (
+            ["--timescales", "2s,9s", "--recipe", "release"],
+            "needs a threshold that follows, which mode `aver",
+        ),
+        (
+            ["--timescales", "2s,9s", "--model.demarcation.deviations=3"],
+            "deviations has no effect where model",
+        ),
+        (["--timescales", "1s,9s"], "1s is shorter than the shortest event, 1.5s"),
+    ],
+)
+def test_timescales_that_cannot_be_met_are_refused_in_a_line(capsys, words, message):
+    assert main(["train", *TRAIN, *words]) == 2
+    told = capsys.readouterr().err
+    assert message in told
+    assert told.count("\n") == 1
