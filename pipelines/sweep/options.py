@@ -13,7 +13,8 @@ from pipelines.options import describe, option_types
 from pipelines.recipes import model_values
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
-from streamer.config import StreamerConfig, config_from_dict, fits, nearest, require
+from streamer.checks import fits, require
+from streamer.config import StreamerConfig, config_from_dict, nearest
 from streamer.extractors import located as located_features
 
 TRAIN_OPTIONS = option_types(TrainConfig)
