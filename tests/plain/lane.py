@@ -39,6 +39,23 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What a loss was computed from.
+
+    Attributes:
+        inputs: the working set that the prediction was made from, stacked.
+        known: the representations that it was made from.
+        last: the level's last input.
+        target: the input that came.
+    """
+
+    inputs: Tensor
+    known: list[Tensor]
+    last: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
 class DueLoss:
     """A loss that learning has yet to take in.
 
@@ -46,11 +63,13 @@ class DueLoss:
         level: the level whose prediction it judges.
         loss: scalar, with the graph of the prediction.
         timescale: τ, snippets since the level's previous input.
+        past: what it was computed from, where it may be learned from again.
     """
 
     level: int
     loss: Tensor
     timescale: int
+    past: Past | None = None
 
 
 @dataclass
@@ -95,6 +114,7 @@ class LevelState:
         self.prediction: Tensor | None = None
         self.last_input = 0
         self.last: Tensor | None = None
+        self.known: list[Tensor] = []
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
@@ -177,7 +197,7 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
-        state.last = x
+        last, state.last = state.last, x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -186,7 +206,11 @@ class Lane:
         signal = distance.signal(state.distance, state.prediction, x)
         value = signal.item()
         if signal.requires_grad:
-            observation.due.append(DueLoss(level, distance.loss(state.distance, signal), timescale))
+            assert last is not None
+            loss = distance.loss(state.distance, signal)
+            known = [z_D.detach() for z_D in state.known]
+            past = Past(state.working_set.stacked(), known, last, x)
+            observation.due.append(DueLoss(level, loss, timescale, past))
         boundary = state.demarcation(value)
         full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
         if boundary or full:
@@ -225,4 +249,5 @@ class Lane:
                 break
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
+        state.known = known
         state.prediction = self.levels[level].p(torch.stack(known), state.last)

@@ -290,6 +290,7 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
             "optimize_every": draw(st.integers(1, 2) | st.integers(1, 5)),
             "step_level": draw(st.sampled_from(["highest", "lowest"])),
             "keep_predictions": draw(st.booleans()),
+            "replay": 0 if modality == "frames" else draw(st.sampled_from([0, 0, 16, 40])),
             "hgn_timescale": draw(st.booleans()),
             "hgn_reach": draw(st.booleans()),
         },

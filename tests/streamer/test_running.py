@@ -22,6 +22,7 @@ CONFIGS = {
     "vectors": VECTORS,
     "frames": FRAMES,
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
+    "replay": replace(VECTORS, residual=True, learning=replace(LOWEST, replay=20, replay_batch=6)),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
 }
 
