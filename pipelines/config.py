@@ -102,6 +102,9 @@ class SegmentConfig:
             addresses, or .npy arrays of features [snippets, feature_dim].
         out: folder of the run. The same command goes on with what is missing there.
         model: checkpoint of this project, folder of a run, or checkpoint of the published release.
+        timescales: how long events shall be on average, one length of time per level, as in 2s,10s,60s,
+            instead of those that the model was trained with. The number of levels follows, where upper levels
+            are merged.
         fresh: start over; removes what an earlier run left in out.
         workers: processes that segment, each with the model.
         lanes: videos that each worker watches at the same time, in common batches. The last bits of signals
@@ -129,6 +132,7 @@ class SegmentConfig:
     inputs: list[str]
     out: str
     model: str
+    timescales: str | None = None
     fresh: bool = False
     workers: int = 1
     lanes: int = 1
@@ -147,8 +151,18 @@ class SegmentConfig:
     tracking_uri: str | None = None
     experiment: str = "streamer"
 
+    @property
+    def asked_timescales(self) -> tuple[float, ...] | None:
+        """Seconds of `timescales`.
+
+        Raises:
+            ConfigError: they are no lengths of time.
+        """
+        return None if self.timescales is None else parse_timescales([self.timescales], "--timescales")
+
     def __post_init__(self) -> None:
         _check_run(self)
+        _ = self.asked_timescales  # refused before anything is looked at
         require(self.cpus_per_worker >= 0, f"--cpus_per_worker must not be negative: {self.cpus_per_worker}")
         require(
             self.gpus_per_worker is None or self.gpus_per_worker >= 0,

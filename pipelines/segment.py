@@ -50,7 +50,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
         path = checkpoint_of(config.model)
         if path.is_relative_to(folder.root):
             raise RunFolderError(f"{folder.root}: holds the model {path}: choose another --out")
-        model = check_model(path, adaptive=config.adaptive)
+        model = check_model(path, adaptive=config.adaptive, timescales=config.asked_timescales)
         settings = {
             **asdict(config),
             "model": model.to_dict(),
@@ -77,13 +77,14 @@ def segment(config: SegmentConfig, console: Console) -> int:
         return run.run()
 
 
-def check_model(path: Path, *, adaptive: bool) -> StreamerConfig:
+def check_model(path: Path, *, adaptive: bool, timescales: tuple[float, ...] | None = None) -> StreamerConfig:
     """Makes sure that a checkpoint can be used, and tells what its model is.
 
     Raises:
         CheckpointError: it cannot be read, or its model cannot learn although it shall.
+        ConfigError: the timescales do not fit the model.
     """
-    stored = StoredModel(path)
+    stored = StoredModel(path, timescales=timescales)
     return (stored.learning() if adaptive else stored.frozen()).config
 
 
@@ -224,6 +225,7 @@ class SegmentationRun:
             checkpoint=checkpoint,
             device=device,
             precision=config.precision,
+            timescales=config.asked_timescales,
             lanes=config.lanes,
             adaptive=config.adaptive,
             decoder=config.decoder,

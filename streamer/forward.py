@@ -184,7 +184,7 @@ class Forward:
         if self._grow is None:
             return
         on_top = level == len(self._levels) - 1
-        below_the_most = level < self._levels.config.max_levels - 1
+        below_the_most = level < self._levels.config.learned_levels - 1
         if on_top and below_the_most and self._inputs.total[level] > self._evolve_every:
             self._grow()
         self._inputs.count(level, inputs)
