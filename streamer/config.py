@@ -107,6 +107,8 @@ class StreamerConfig:
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
         residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
             scaled to the last input's length.
+        center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
+            vectors and features.
         demarcation: when an event ends.
         timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
@@ -131,6 +133,7 @@ class StreamerConfig:
     distance: Distance = "similarity"
     force_base_distance: bool = False
     residual: bool = False
+    center: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
@@ -159,6 +162,10 @@ class StreamerConfig:
         require(
             not (self.normalize_pixels and self.modality == "vectors"),
             "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            not (self.center and self.encodes_frames),
+            "model.center is for vectors, not for frames: remove it, or set model.features",
         )
         require(
             not (self.learning.replay and self.encodes_frames),
@@ -296,8 +303,12 @@ class StreamerConfig:
 
 def nearest(name: str, known: list[str]) -> str:
     """A hint of the known name most like `name`, or an empty string."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    close = difflib.get_close_matches(name, known, n=len(known) or 1, cutoff=0.5)
+
+    def likeness(other: str) -> tuple[float, int]:
+        return difflib.SequenceMatcher(None, other, name).ratio(), -abs(len(other) - len(name))
+
+    return f" (did you mean {max(close, key=likeness)}?)" if close else ""
 
 
 def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "model") -> T:
