@@ -152,6 +152,8 @@ def _move_in(
     heir_of = rank % former.workers  # whose parameters this worker goes on with, where all have their own
     _restore(model, saved, heir_of, shared=shared, running=False)
     assert model.learner is not None
+    if model.rehearsal is not None:
+        model.rehearsal.inherit(_past_losses(saved), workers * len(model.lanes))
     wanted = {name for slot in slots for name in slot}
     found: dict[str, RunningVideo] = {}
     for other, position in enumerate(positions):
@@ -177,6 +179,12 @@ def _move_in(
         events=[sum(counts) for counts in zip(*(position.events for position in positions), strict=True)],
         averaged_steps=positions[heir_of].averaged_steps,
     )
+
+
+def _past_losses(saved: SavedRun) -> list[dict[str, Any]]:
+    """Past losses that the lanes of all former workers kept."""
+    paths = [saved.model_path(other) for other in range(saved.assignment.workers)]
+    return [lane for path in paths for lane in checkpoint.read(path, mapped=True)["rehearsal"]]
 
 
 def _predecessor(model: Streamer, saved: SavedRun, other: int, *, shared: bool) -> Streamer:

@@ -67,6 +67,7 @@ def save(model: Streamer, path: str | Path, *, parameters: bool = True) -> None:
         "parameters": model.levels.state_dict() if parameters else {},
         "inputs": model.inputs.total,
         "learner": None if model.learner is None else _learner_state(model.learner, optimizer=parameters),
+        "rehearsal": None if model.rehearsal is None else model.rehearsal.state(),
         "running": None if model.idle else running_state(model),
     }
     with atomic_write(Path(path)) as temporary:
@@ -137,7 +138,7 @@ def restore(
         path: where it came from, for error messages.
         shared: checkpoint of another replica with the parameters, where `content` has none.
         running: go on in the middle of the checkpoint's videos; needs as many lanes as it has. Otherwise
-            all lanes begin a video, and gradients that were summed are left out.
+            all lanes begin a video, and gradients that were summed and past losses are left out.
 
     Raises:
         CheckpointError: it does not fit the model, or its parts do not fit each other.
@@ -147,6 +148,8 @@ def restore(
     try:
         if model.learner is not None:
             _restore_learner(model.learner, content["learner"], (shared or content)["learner"], running)
+        if running and model.rehearsal is not None:
+            model.rehearsal.restore(content["rehearsal"])
         if running and content.get("running") is not None:
             restore_running(model, content["running"])
     except (LookupError, ValueError, TypeError, AttributeError, RuntimeError) as error:
@@ -188,7 +191,7 @@ def write_parameters(content: dict[str, Any], path: str | Path) -> None:
         path: the file to write.
     """
     with atomic_write(Path(path)) as temporary:
-        torch.save({**content, "learner": None, "running": None}, temporary)
+        torch.save({**content, "learner": None, "rehearsal": None, "running": None}, temporary)
 
 
 def read(path: str | Path, *, mapped: bool = False) -> dict[str, Any]:

@@ -40,6 +40,9 @@ class LearningConfig:
         keep_predictions: after an optimiser step make representations and predictions anew from the working
             sets as they stand, with the new parameters; off, a step empties them, and every level's next
             input meets no prediction and gives no signal.
+        replay: past losses of each lane that are kept, a random sample of all that it met, to be learned from
+            again; 0 for none. For models of vectors, or of frozen features.
+        replay_batch: so many of them, drawn from each lane's, join every optimiser step.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
     """
@@ -49,6 +52,8 @@ class LearningConfig:
     optimize_every: int = 100
     step_level: Literal["highest", "lowest"] = "highest"
     keep_predictions: bool = False
+    replay: int = 0
+    replay_batch: int = 16
     hgn_timescale: bool = True
     hgn_reach: bool = True
 
@@ -59,6 +64,22 @@ class LearningConfig:
         require(
             self.optimize_every >= 1,
             f"model.learning.optimize_every must be at least 1, not {self.optimize_every}",
+        )
+        self._check_replay()
+
+    def _check_replay(self) -> None:
+        require(self.replay >= 0, f"model.learning.replay must not be negative, not {self.replay}")
+        if self.replay == 0:
+            require(
+                self.replay_batch == 16,
+                "model.learning.replay_batch has no effect while model.learning.replay is 0: remove it, or "
+                "set model.learning.replay to the number of past losses to keep",
+            )
+            return
+        require(
+            1 <= self.replay_batch <= self.replay,
+            f"model.learning.replay_batch must be from 1 to model.learning.replay ({self.replay}), not "
+            f"{self.replay_batch}",
         )
 
 
@@ -86,6 +107,8 @@ class StreamerConfig:
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
         residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
             scaled to the last input's length.
+        center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
+            vectors and features.
         demarcation: when an event ends.
         timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
@@ -110,6 +133,7 @@ class StreamerConfig:
     distance: Distance = "similarity"
     force_base_distance: bool = False
     residual: bool = False
+    center: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
@@ -138,6 +162,14 @@ class StreamerConfig:
         require(
             not (self.normalize_pixels and self.modality == "vectors"),
             "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            not (self.center and self.encodes_frames),
+            "model.center is for vectors, not for frames: remove it, or set model.features",
+        )
+        require(
+            not (self.learning.replay and self.encodes_frames),
+            "model.learning.replay keeps vectors, not frames: remove it, or set model.features",
         )
         self._check_timescales()
         self._check_upper_levels()

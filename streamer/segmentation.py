@@ -204,8 +204,8 @@ class StoredModel:
 
 
 def _beginning(content: dict[str, Any]) -> dict[str, Any]:
-    """A checkpoint without its videos in the middle, and without sums of gradients, which take memory."""
+    """A checkpoint without its videos in the middle, past losses and sums of gradients, which take memory."""
     learner = content.get("learner")
     if isinstance(learner, dict):
         learner = {name: value for name, value in learner.items() if name not in ("gradients", "counters")}
-    return {**content, "learner": learner, "running": None}
+    return {**content, "learner": learner, "rehearsal": None, "running": None}

@@ -18,6 +18,7 @@ from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
 from streamer.modules import Level
+from streamer.rehearsal import Rehearsal
 from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
 from streamer.rows import to_device
@@ -53,6 +54,7 @@ class Streamer:
         inputs: inputs of each level, over all lanes.
         memory: vectors and frames of all lanes.
         replay: the deferred backward pass.
+        rehearsal: past losses that join every step; None without them.
         due: losses of the last base step.
     """
 
@@ -79,6 +81,9 @@ class Streamer:
         self.schedule = schedule or Schedule()
         self.memory = Memory(self.levels.device, learning=train)
         self.replay = Replay(self.levels, self.memory)
+        self.rehearsal = None
+        if train and config.learning.replay > 0:
+            self.rehearsal = Rehearsal(self.levels, self.memory, lanes, self.replicas.rank * lanes)
         grow = self.grow if train else None
         self._forward = Forward(self.levels, self.memory, self.inputs, grow, config.evolve_every * total)
         self.due: list[DueLoss] = []
@@ -124,13 +129,15 @@ class Streamer:
         active = [lane for lane in self.lanes if lane.waiting]
         observations = dict(zip(map(id, active), self._forward.base_step(active), strict=True))
         signals: list[list[Signal]] = []
-        for lane in self.lanes:
+        for number, lane in enumerate(self.lanes):
             observation = observations.get(id(lane), Observation())
             signals.append(observation.signals)
             self.due += observation.due
             if self.learner is not None:
                 for loss in observation.due:
                     self.learner.losses.count(loss.level)
+            if self.rehearsal is not None:
+                self.rehearsal.offer(number, observation.due)
         return signals
 
     def barrier(self, flags: Sequence[float] = ()) -> list[float]:
@@ -158,6 +165,8 @@ class Streamer:
         self.inputs.merge(counts[most : 2 * most])
         self._learn()
         if learner.step_due():
+            if self.rehearsal is not None:
+                self.rehearsal.add_gradients(learner)
             self.gather()
             learner.step()
             self.parameters_changed()
@@ -264,6 +273,8 @@ class Streamer:
         """Computes gradients that wait, and releases what is needed no more."""
         if self.learner is not None:
             self.replay.run(self.learner.take_losses(), self.lanes, everything=everything)
+        if self.rehearsal is not None:
+            self.rehearsal.write()
         self.memory.sweep(self.lanes, frames_predicted=self.config.encodes_frames)
 
     def _encode_ahead(self) -> None:

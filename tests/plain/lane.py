@@ -39,6 +39,23 @@ class Signal:
 
 
 @dataclass(frozen=True)
+class Past:
+    """What a loss was computed from.
+
+    Attributes:
+        inputs: the working set that the prediction was made from, stacked.
+        known: the representations that it was made from.
+        last: the level's last input.
+        target: the input that came.
+    """
+
+    inputs: Tensor
+    known: list[Tensor]
+    last: Tensor
+    target: Tensor
+
+
+@dataclass(frozen=True)
 class DueLoss:
     """A loss that learning has yet to take in.
 
@@ -46,11 +63,13 @@ class DueLoss:
         level: the level whose prediction it judges.
         loss: scalar, with the graph of the prediction.
         timescale: τ, snippets since the level's previous input.
+        past: what it was computed from, where it may be learned from again.
     """
 
     level: int
     loss: Tensor
     timescale: int
+    past: Past | None = None
 
 
 @dataclass
@@ -95,6 +114,7 @@ class LevelState:
         self.prediction: Tensor | None = None
         self.last_input = 0
         self.last: Tensor | None = None
+        self.known: list[Tensor] = []
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
@@ -126,6 +146,7 @@ class Lane:
     def start_video(self) -> None:
         """Clears all that belongs to the previous video."""
         self.index = 0
+        self._inputs_so_far: list[Tensor] = []
         self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
 
     def forget(self) -> None:
@@ -149,9 +170,17 @@ class Lane:
     def observe(self, x: Tensor) -> Observation:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
-        self._receive(0, x, observation)
+        self._receive(0, self._centred(x) if self.config.center else x, observation)
         self.index += 1
         return observation
+
+    def _centred(self, x: Tensor) -> Tensor:
+        """Removes the mean of the video up to `x`, shrunk by 10 snippets of zeros, and scales to size 1."""
+        self._inputs_so_far.append(x)
+        inputs_TD = torch.stack(self._inputs_so_far)
+        mean_D = inputs_TD.sum(0) / (len(inputs_TD) + 10)
+        size = (inputs_TD - mean_D).square().sum(1).mean().clamp_min(1e-100)
+        return (x - mean_D) * (len(x) / size).sqrt()
 
     def end_video(self, duration_s: float) -> list[list[Event]]:
         """Closes every level at `duration_s` seconds and starts the next video.
@@ -177,7 +206,7 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
-        state.last = x
+        last, state.last = state.last, x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -186,7 +215,11 @@ class Lane:
         signal = distance.signal(state.distance, state.prediction, x)
         value = signal.item()
         if signal.requires_grad:
-            observation.due.append(DueLoss(level, distance.loss(state.distance, signal), timescale))
+            assert last is not None
+            loss = distance.loss(state.distance, signal)
+            known = [z_D.detach() for z_D in state.known]
+            past = Past(state.working_set.stacked(), known, last, x)
+            observation.due.append(DueLoss(level, loss, timescale, past))
         boundary = state.demarcation(value)
         full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
         if boundary or full:
@@ -225,4 +258,5 @@ class Lane:
                 break
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
+        state.known = known
         state.prediction = self.levels[level].p(torch.stack(known), state.last)

@@ -111,11 +111,12 @@ class Learner:
             timescale = float(loss.timescale) if self.config.hgn_timescale else 1.0
             targets = [(sums, timescale * weight) for sums, weight in zip(self.f_sums, weights, strict=True)]
             targets.append((self.p_sums[loss.level], timescale))
-            self._add_gradients(loss.loss, targets)
+            self.add_gradients(loss.loss, targets)
             for sums, _ in targets:
                 sums.counter += timescale
 
-    def _add_gradients(self, loss: Tensor, targets: Sequence[tuple[GradientSum, float]]) -> None:
+    def add_gradients(self, loss: Tensor, targets: Sequence[tuple[GradientSum, float]]) -> None:
+        """Adds a loss's gradients to sums, each with its weight."""
         parameters = [parameter for sums, _ in targets for parameter in sums.parameters]
         # Graphs of upper levels' representations live on: later predictions use them again.
         gradients = torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True)

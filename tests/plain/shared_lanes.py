@@ -19,6 +19,7 @@ from streamer.tally import Tally
 from tests.plain.lane import Lane
 from tests.plain.learner import Learner
 from tests.plain.levels import Initializer, Levels
+from tests.plain.rehearsal import Rehearsal
 from tests.plain.streamer import prepare
 
 Signal = tuple[int, int, float, bool]  # snippet, level, value, boundary
@@ -96,6 +97,8 @@ class SharedLanes:
         self.inputs = Tally(config.max_levels)
         self.learner = Learner(self.levels, config.learning, size) if train else None
         grow = self.grow if train else None
+        rehearses = train and config.learning.replay > 0
+        self.rehearsals = [Rehearsal(self.levels, lane) for lane in range(size)] if rehearses else []
         self.lanes = [Lane(self.levels, self.inputs, grow, config.evolve_every * size) for _ in range(size)]
 
     def grow(self) -> None:
@@ -144,12 +147,14 @@ class SharedLanes:
 
     def _base_step(self, row: Sequence[Turn | None], signals: list[list[Signal]]) -> None:
         due = []
-        for lane, turn, own in zip(self.lanes, row, signals, strict=True):
+        for rank, (lane, turn, own) in enumerate(zip(self.lanes, row, signals, strict=True)):
             if turn is not None:
                 with torch.set_grad_enabled(self.learner is not None):
                     observation = lane.observe(prepare(turn.video.snippets[turn.index], self.levels))
                 own += [(s.index, s.level, s.value, s.boundary) for s in observation.signals]
                 due += observation.due
+                if self.rehearsals:
+                    self.rehearsals[rank].offer(observation.due)
         if self.learner is not None:
             for loss in due:
                 self.learner.losses.count(loss.level)
@@ -159,6 +164,8 @@ class SharedLanes:
         learner.losses.merge(learner.losses.since_barrier)
         self.inputs.merge(self.inputs.since_barrier)
         if learner.step_due():
+            for rehearsal in self.rehearsals:
+                rehearsal.add_gradients(learner)
             learner.step()
             self.parameters_changed()
 

@@ -18,6 +18,7 @@ from tests.plain.lane import DueLoss, Lane, Observation, Signal
 from tests.plain.learner import Learner
 from tests.plain.levels import Initializer, Levels
 from tests.plain.modules import Level
+from tests.plain.rehearsal import Rehearsal
 
 
 class PlainStreamer:
@@ -53,6 +54,8 @@ class PlainStreamer:
         lanes = self.replicas.size
         self.inputs = Tally(config.max_levels)
         self.learner = Learner(self.levels, config.learning, lanes) if train else None
+        rehearses = train and config.learning.replay > 0
+        self.rehearsal = Rehearsal(self.levels, self.replicas.rank) if rehearses else None
         grow = self.grow if train else None
         self.lane = Lane(self.levels, self.inputs, grow, config.evolve_every * lanes)
 
@@ -108,6 +111,8 @@ class PlainStreamer:
         if self.learner is not None:
             for loss in observation.due:
                 self.learner.losses.count(loss.level)
+        if self.rehearsal is not None:
+            self.rehearsal.offer(observation.due)
         return observation
 
     def learn(self, due: Sequence[DueLoss]) -> None:
@@ -141,6 +146,8 @@ class PlainStreamer:
         self.inputs.merge(counts[most : 2 * most])
         self.learn(due)
         if learner.step_due():
+            if self.rehearsal is not None:
+                self.rehearsal.add_gradients(learner)
             self.gather()
             learner.step()
             self.parameters_changed()

@@ -30,6 +30,7 @@ RESIDUAL = {**BASE, "residual": True}
 EVERY_3 = {"optimize_every": 3, "lr": 3e-3}
 LOWEST = {**EVERY_3, "step_level": "lowest"}
 KEPT = {**LOWEST, "keep_predictions": True}
+REPLAY = {**KEPT, "replay": 12, "replay_batch": 5}
 CASES: dict[str, StreamerConfig] = {
     "residual": tiny(**RESIDUAL, learning={"optimize_every": 2}),
     "residual, one level": tiny(**RESIDUAL, max_levels=1, learning=EVERY_3),
@@ -41,6 +42,14 @@ CASES: dict[str, StreamerConfig] = {
     "kept predictions": tiny(**BASE, learning=KEPT),
     "kept predictions, residual": tiny(**RESIDUAL, learning=KEPT),
     "kept predictions, residual, frames": tiny(**FRAMES, residual=True, learning=KEPT),
+    "replay": tiny(**BASE, learning={"optimize_every": 2, "replay": 8, "replay_batch": 8}),
+    "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
+    "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
+    "centred": tiny(**BASE, center=True, learning={"optimize_every": 2}),
+    "centred, replay, residual": tiny(**RESIDUAL, center=True, learning=REPLAY),
+    "replay, in full": tiny(
+        **RESIDUAL, learning={**REPLAY, "hgn_reach": False, "hgn_timescale": False, "replay": 200}
+    ),
 }
 LENGTHS: dict[str, Lengths] = {
     "one lane": [[(37, None), (13, None)]],

@@ -283,6 +283,7 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
         distance=distance,
         force_base_distance=distance == "similarity" and draw(st.booleans()),
         residual=draw(st.booleans()),
+        center=modality == "vectors" and draw(st.booleans()),
         demarcation=DemarcationConfig(**draw(st.sampled_from(RULES[distance]))),
         learning={
             "lr": draw(st.sampled_from([1e-3, 1e-2])),
@@ -290,6 +291,7 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
             "optimize_every": draw(st.integers(1, 2) | st.integers(1, 5)),
             "step_level": draw(st.sampled_from(["highest", "lowest"])),
             "keep_predictions": draw(st.booleans()),
+            "replay": 0 if modality == "frames" else draw(st.sampled_from([0, 0, 16, 40])),
             "hgn_timescale": draw(st.booleans()),
             "hgn_reach": draw(st.booleans()),
         },
