@@ -37,6 +37,7 @@ class AdaptiveRule:
     """
 
     delay = 0
+    pending = False
 
     def __init__(
         self, config: DemarcationConfig, distance: Distance, calibration: Calibration | None = None

@@ -9,7 +9,8 @@ from typing import Protocol
 
 from streamer.adaptive_demarcation import LocalPeak, RunningDeviation, RunningQuantile
 from streamer.calibration import Calibration
-from streamer.config import DemarcationConfig, Distance
+from streamer.config import Distance, StreamerConfig
+from streamer.demarcation_config import DemarcationConfig
 
 
 class Demarcation(Protocol):
@@ -17,10 +18,12 @@ class Demarcation(Protocol):
 
     Attributes:
         delay: inputs from the one with which the new event begins to the one at which that is known.
+        pending: whether the last input may turn out to have begun an event.
         limit: beyond which the last signal would have been bad; NaN where it was compared with nothing.
     """
 
     delay: int = 0
+    pending: bool = False
     limit: float = math.nan
 
     def __call__(self, signal: float, index: int | None = None) -> bool:
@@ -143,6 +146,17 @@ def make_demarcation(
     if config.mode == "fixed":
         return FixedThreshold(config.threshold, distance)
     return AccumulatedError(config.threshold)
+
+
+def demarcation_of(config: StreamerConfig, level: int) -> Demarcation:
+    """The rule of a level, in its state at the start of a video."""
+    calibration = None
+    if config.timescales is not None:
+        lengths = [seconds / config.snippet_size for seconds in (config.snippet_size, *config.timescales)]
+        # Inputs of a level are events of the one below.
+        step = lengths[level]
+        calibration = Calibration(lengths[level + 1], step, config.demarcation.least_length)
+    return make_demarcation(config.demarcation, config.distance_of(level), calibration)
 
 
 def event_starts(signals: Sequence[float], rule: Demarcation) -> list[int]:

@@ -6,6 +6,7 @@ So that a run can go on with another number of workers or lanes than it stopped 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -111,6 +112,9 @@ def _renumber(lane: Lane, vectors: Rows, predicted_frames: Rows) -> None:
     for level, state in enumerate(lane.states):
         state.working_set.rows = [vectors[row] for row in state.working_set.rows]
         state.z_row = None if state.z_row is None else vectors[state.z_row]
+        if state.candidate is not None:
+            row, z_row = vectors[state.candidate.row], vectors[state.candidate.z_row]
+            state.candidate = replace(state.candidate, row=row, z_row=z_row)
         if state.prediction is not None:
             rows, last = predicted_frames if level == 0 else vectors, state.prediction.last
             state.prediction = Prediction(
