@@ -34,9 +34,17 @@ def adaptive_model() -> StreamerConfig:
         frame_size=64,
         max_levels=4,
         residual=True,
+        center=True,
         demarcation=DemarcationConfig(mode="deviation", least_length=3),
         upper_levels="merged",
-        learning=LearningConfig(lr=1e-3, optimize_every=4, step_level="lowest", keep_predictions=True),
+        learning=LearningConfig(
+            lr=1e-3,
+            optimize_every=4,
+            step_level="lowest",
+            keep_predictions=True,
+            replay=512,
+            replay_batch=16,
+        ),
     )
 
 
@@ -86,6 +94,10 @@ def _giving_way(options: Mapping[str, Any], values: Mapping[str, Any]) -> set[st
         names |= {"model.branching"}
     if options.get("model.modality") == "vectors":
         names |= {"model.features"}
+    elif options.get("model.features", values["model.features"]) in NOTHING:  # pixels
+        names |= {"model.center", "model.learning.replay", "model.learning.replay_batch"}
+    if str(options.get("model.learning.replay")) == "0":
+        names |= {"model.learning.replay_batch"}
     return names
 
 
