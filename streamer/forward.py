@@ -125,6 +125,8 @@ class Forward:
             assert snippet.row is not None, "a snippet must be encoded before it is observed"
             arrivals.append(Arrival(lane, snippet.row, lane.index, Observation()))
         if arrivals:
+            if self._levels.config.upper_levels == "merged":
+                self._keep_vectors(arrivals)
             self._center(arrivals)
             self._receive(0, arrivals)
         for arrival in arrivals:
@@ -166,6 +168,13 @@ class Forward:
         """What is kept of encoded frames: all that backward passes need, or without learning the frame."""
         return activations if self._grow is not None else activations[:1]
 
+    def _keep_vectors(self, arrivals: Sequence[Arrival]) -> None:
+        """Takes copies of level 0's inputs before they are centred, to be averaged over events."""
+        vectors_nD = self._memory.vectors.read([arrival.row for arrival in arrivals])
+        vectors_nD = torch.nan_to_num(vectors_nD, nan=0.0, posinf=0.0, neginf=0.0)
+        for arrival, vector_D in zip(arrivals, vectors_nD, strict=True):
+            arrival.vector = vector_D
+
     def _center(self, arrivals: Sequence[Arrival]) -> None:
         """Takes the mean of their videos out of level 0's inputs, which lie here as they were offered."""
         centres = [arrival.lane.centre for arrival in arrivals if arrival.lane.centre is not None]
@@ -176,11 +185,6 @@ class Forward:
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""
         self._grow_if_due(level, len(arrivals))
-        if self._levels.config.upper_levels == "merged":
-            for arrival, vector in zip(
-                arrivals, self._memory.vectors.read([a.row for a in arrivals]), strict=True
-            ):
-                arrival.vector = vector
         compared = []
         for arrival in arrivals:
             arrival.lane.follow_growth(len(self._levels))
