@@ -15,6 +15,7 @@ from rich.console import Console
 
 from pipelines.checkpoints import remove_all
 from pipelines.closing import conclude, failing, video_rows
+from pipelines.collapse import CollapseWatch
 from pipelines.config import TrainConfig
 from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
@@ -201,11 +202,14 @@ class TrainingRun:
             },
             signals=config.signals,
         )
+        watch = CollapseWatch()
         with ProgressDisplay(self._console, "training") as display:
 
             def receive(reports: list[dict[str, Any]]) -> None:
                 self._totals.add(reports)
                 display.show(self._totals)
+                for warning in watch.look(self._totals.spreads, self._totals.steps):
+                    display.say(warning)
                 tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
 
             with noticed_interrupt() as request:
