@@ -80,7 +80,8 @@ def loaded(store, model_id, monkeypatch):
     return mlflow.pyfunc.load_model(f"models:/{model_id}")
 
 
-def test_a_model_of_features_finds_the_same_events(tracker, store, clip, tmp_path, monkeypatch):
+def test_a_model_of_features_finds_the_same_events(store, clip, tmp_path, monkeypatch):
+    tracker = Tracker(RunFolder(tmp_path / "none"), "models", "features", store, source="streamer train")
     config = replace(adaptive_model(), feature_dim=16, frame_size=16)
     model = streamer.Streamer(config, seed=3)
     streamer.segment(str(clip), model)
