@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import DemarcationConfig, StreamerConfig
+from streamer.demarcation_config import ADAPTIVE_MODES
 from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 from tests.oracle import fill_level
