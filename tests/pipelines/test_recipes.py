@@ -109,3 +109,23 @@ def test_timescales_that_cannot_be_met_are_refused_in_a_line(capsys, words, mess
     told = capsys.readouterr().err
     assert message in told
     assert told.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["--recipe=release"],
+        ["--timescales", "2s,10s,60s"],
+        ["--model.demarcation.mode=fixed", "--model.demarcation.threshold=0.3"],
+        ["--model.features=null"],
+        ["--model.learning.replay=0"],
+        ["--model.upper_levels=learned", "--model.initial_levels=2"],
+    ],
+)
+def test_what_is_printed_as_a_file_asks_for_the_same(tmp_path, capsys, words):
+    with pytest.raises(SystemExit):
+        parse("train", [*TRAIN, *words, "--print_config"])
+    path = tmp_path / "train.yaml"
+    path.write_text(capsys.readouterr().out)
+    assert parse("train", [*TRAIN, "--config", str(path)]) == parse("train", [*TRAIN, *words])
