@@ -11,6 +11,7 @@ import torch
 
 from streamer.demarcation_config import DemarcationConfig
 from streamer.hierarchy import Event, Hierarchy
+from streamer.merge_tree import SLACK
 from streamer.merged_levels import merged_level, with_merged_levels
 from streamer.streamer import Streamer
 from tests.streamer.tiny import tiny, vectors
@@ -37,17 +38,22 @@ def scenes(count: int, length: int, dim: int = 8) -> np.ndarray:
     )
 
 
+def assert_about(merged: Hierarchy, counts: list[int]) -> None:
+    merged.validate()
+    assert len(merged.levels[0]) == counts[0]
+    for level, count in zip(merged.levels, counts, strict=True):
+        assert count / SLACK <= len(level) <= count * SLACK
+
+
 def test_counts_follow_from_timescales():
     config = tiny(**{**MERGED, "demarcation": CALIBRATED}, timescales=(2.0, 6.0, 30.0))
     merged = with_merged_levels(hierarchy([4] * 30, list(range(30))), config)  # 60 s
-    assert [len(level) for level in merged.levels] == [30, 10, 2]
-    merged.validate()
+    assert_about(merged, [30, 10, 2])
 
 
 def test_counts_shrink_by_branching_without_timescales():
     merged = with_merged_levels(hierarchy([4] * 30, list(range(30))), tiny(**MERGED, branching=3.0))
-    assert [len(level) for level in merged.levels] == [30, 10, 3]
-    merged.validate()
+    assert_about(merged, [30, 10, 3])
 
 
 @pytest.mark.parametrize("events", [1, 2, 3])
@@ -139,3 +145,25 @@ def test_a_video_cut_coarser_has_the_levels_that_are_asked_for():
         assert len(level) == count
         assert starts <= finer
         finer = starts
+
+
+@pytest.mark.parametrize(("mode", "upper"), [("quantile", "learned"), ("peak", "merged")])
+def test_every_level_keeps_to_its_timescale(mode, upper):
+    random = np.random.default_rng(0)
+    scales = ((40, 3.0), (8, 1.0), (1, 0.3))
+    x = sum(np.repeat(random.normal(0, size, (800 // length, 8)), length, axis=0) for length, size in scales)
+    config = tiny(
+        residual=True,
+        center=True,
+        timescales=(2.0, 8.0, 40.0),
+        demarcation=DemarcationConfig(mode=mode, window_size=200, least_length=2),
+        upper_levels=upper,
+        evolve_every=100_000,
+        initial_levels=3 if upper == "learned" else 1,
+    )
+    model = Streamer(config, train=False)
+    model.offer(np.asarray(x))
+    for _ in range(800):
+        model.advance()
+    for level, wanted_s in zip(model.end_video().levels, (2.0, 8.0, 40.0), strict=True):
+        assert 1 / 1.5 <= len(level) / (400 / wanted_s) <= 1.5
