@@ -9,6 +9,7 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from streamer.checks import require, require_types
@@ -16,6 +17,7 @@ from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
 from streamer.extractors import COMB, is_extractor_name
 from streamer.features import FEATURE_DIM
+from streamer.palette import PALETTE_DIM
 from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
@@ -23,7 +25,8 @@ T = TypeVar("T")
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
 
-BRANCHING = 4.0  # events of a merged level per event of the level above
+PRICES = (0.125, 1.0, 5.0, 10.0)
+"""Of merged levels where neither prices nor timescales are named: parts of a motion, views, scenes (two)."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +117,9 @@ class StreamerConfig:
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
         upper_levels: `learned` in the loop, as published, or `merged`: only level 0 is learned, and the
             levels above it join its most similar neighbouring events when the video ends.
-        branching: events of a merged level per event of the level above, where no timescales are named.
+        prices: of each merged level, ascending: the level's events are those that cost more than this to
+            merge with their neighbours, in snippets (docs/quality.md). Where neither prices nor timescales
+            are named, those that have proved good for `comb`: 0.125, 1, 5, 10.
         learning: how parameters follow the losses.
     """
 
@@ -137,7 +142,7 @@ class StreamerConfig:
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
-    branching: float = BRANCHING
+    prices: tuple[float, ...] | None = None
     learning: LearningConfig = field(default_factory=LearningConfig)
 
     def __post_init__(self) -> None:
@@ -189,9 +194,9 @@ class StreamerConfig:
             f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
         )
         require(
-            name != COMB or self.feature_dim <= FEATURE_DIM,
-            f"model.features `comb` gives {FEATURE_DIM} numbers: model.feature_dim must be at most that, not "
-            f"{self.feature_dim}",
+            name != COMB or PALETTE_DIM < self.feature_dim <= PALETTE_DIM + FEATURE_DIM,
+            f"model.features `comb` gives from {PALETTE_DIM + 1} to {PALETTE_DIM + FEATURE_DIM} numbers: "
+            f"model.feature_dim must be such a number, not {self.feature_dim}",
         )
         require(
             not self.normalize_pixels,
@@ -251,16 +256,28 @@ class StreamerConfig:
         )
 
     def _check_upper_levels(self) -> None:
-        branching = "model.branching"
-        require(self.branching > 1, f"{branching} must be above 1, not {self.branching}")
-        if self.branching != BRANCHING:
+        where = "model.prices"
+        if self.prices is not None:
             require(
                 self.upper_levels == "merged",
-                f"{branching} has no effect when model.upper_levels is `learned`: remove it",
+                f"{where} have no effect when model.upper_levels is `learned`: remove them",
             )
             require(
                 self.timescales is None,
-                f"{branching} has no effect where model.timescales are named: remove one of them",
+                f"{where} have no effect where model.timescales are named: remove one of them",
+            )
+            require(
+                len(self.prices) == self.max_levels - 1,
+                f"{where} names {len(self.prices)} levels above the finest but model.max_levels is "
+                f"{self.max_levels}: give one fewer",
+            )
+            require(
+                min(self.prices, default=1) > 0,
+                f"{where} must be positive, not {min(self.prices, default=1)}",
+            )
+            require(
+                all(lower < higher for lower, higher in pairwise(self.prices)),
+                f"{where} must rise from level to level, not {list(self.prices)}",
             )
         if self.upper_levels == "merged":
             for name in ("initial_levels", "evolve_every"):
@@ -268,6 +285,17 @@ class StreamerConfig:
                     getattr(self, name) == getattr(StreamerConfig, name),
                     f"model.{name} has no effect when model.upper_levels is `merged`: remove it",
                 )
+
+            require(
+                self.prices is not None or self.timescales is not None or self.max_levels <= len(PRICES) + 1,
+                f"model.max_levels is {self.max_levels}, and prices are known of {len(PRICES)} merged levels "
+                f"only: name model.timescales or {where}",
+            )
+
+    @property
+    def merge_prices(self) -> tuple[float, ...]:
+        """Prices of the merged levels."""
+        return PRICES[: self.max_levels - 1] if self.prices is None else self.prices
 
     @property
     def learned_levels(self) -> int:
