@@ -189,6 +189,8 @@ class StreamerConfig:
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
         residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
             scaled to the last input's length.
+        center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
+            vectors and features.
         demarcation: when an event ends.
         learning: how parameters follow the losses.
     """
@@ -208,6 +210,7 @@ class StreamerConfig:
     distance: Distance = "similarity"
     force_base_distance: bool = False
     residual: bool = False
+    center: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
 
@@ -233,6 +236,10 @@ class StreamerConfig:
         require(
             not (self.normalize_pixels and self.modality == "vectors"),
             "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            not (self.center and self.encodes_frames),
+            "model.center is for vectors, not for frames: remove it, or set model.features",
         )
         require(
             not (self.learning.replay and self.encodes_frames),

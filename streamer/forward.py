@@ -16,6 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer import distance
+from streamer.centring import centred
 from streamer.frames import ENCODED_AT_ONCE
 from streamer.lane import Lane, LevelState, Prediction, Waiting, lasts
 from streamer.levels import Levels
@@ -118,6 +119,7 @@ class Forward:
             assert snippet.row is not None, "a snippet must be encoded before it is observed"
             arrivals.append(Arrival(lane, snippet.row, Observation()))
         if arrivals:
+            self._center(arrivals)
             self._receive(0, arrivals)
         for arrival in arrivals:
             arrival.lane.index += 1
@@ -157,6 +159,13 @@ class Forward:
     def _kept(self, activations: Sequence[Tensor]) -> Sequence[Tensor]:
         """What is kept of encoded frames: all that backward passes need, or without learning the frame."""
         return activations if self._grow is not None else activations[:1]
+
+    def _center(self, arrivals: Sequence[Arrival]) -> None:
+        """Takes the mean of their videos out of level 0's inputs, which lie here as they were offered."""
+        centres = [arrival.lane.centre for arrival in arrivals if arrival.lane.centre is not None]
+        if centres:
+            rows = [arrival.row for arrival in arrivals]
+            self._memory.replace(rows, centred(centres, self._memory.vectors.read(rows)))
 
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
+from streamer.centring import Centre
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import make_demarcation
 from streamer.hierarchy import Event
@@ -79,6 +80,7 @@ class Lane:
     Attributes:
         index: snippets observed since the start of the video.
         queue: snippets to be observed next.
+        centre: what is known of the inputs observed so far; None where they are taken as they come.
         states: of each level.
     """
 
@@ -105,6 +107,7 @@ class Lane:
         """Clears all that belongs to the previous video."""
         self.index = 0
         self.queue: deque[Waiting] = deque()
+        self.centre = Centre() if self.config.center else None
         self.states = [LevelState(self.config, level) for level in range(num_levels)]
 
     def follow_growth(self, num_levels: int) -> None:

@@ -57,10 +57,14 @@ class Memory:
     def store(self, vectors_nD: Tensor) -> list[int]:
         """Puts vectors into rows of their own."""
         rows = self.vectors.take(len(vectors_nD))
-        gradients = [torch.zeros_like(vectors_nD)] if self._learning else []
-        self.vectors.write(rows, [vectors_nD, *gradients])
+        self.replace(rows, vectors_nD)
         self.taken += len(rows)
         return rows
+
+    def replace(self, rows: Sequence[int], vectors_nD: Tensor) -> None:
+        """Puts others in place of vectors that no gradient has reached."""
+        gradients = [torch.zeros_like(vectors_nD)] if self._learning else []
+        self.vectors.write(rows, [vectors_nD, *gradients])
 
     def store_frames(self, features_nD: Tensor, columns: Sequence[Tensor]) -> list[int]:
         """Puts encoded frames into rows, with what shall be kept of them."""
@@ -71,9 +75,8 @@ class Memory:
         return rows
 
     def replace_frames(self, rows: Sequence[int], features_nD: Tensor, columns: Sequence[Tensor]) -> None:
-        """Puts frames that were encoded again where they lie; no gradient may have reached them."""
-        gradients = [torch.zeros_like(features_nD)] if self._learning else []
-        self.vectors.write(rows, [features_nD, *gradients])
+        """Puts frames that were encoded again in place of what they were."""
+        self.replace(rows, features_nD)
         self.frames.write([self.frame_of[row] for row in rows], columns)
 
     def store_predictions(self, columns: Sequence[Tensor]) -> list[int]:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from streamer.arithmetic import Arithmetic
+from streamer.centring import Centre
 from streamer.forward import DueLoss
 from streamer.lane import Lane, LevelState, Prediction, Waiting
 from streamer.learner import Loss
@@ -76,6 +77,7 @@ def lane_state(lane: Lane) -> State:
     return {
         "index": lane.index,
         "queue": [(snippet.data.clone(), snippet.row) for snippet in lane.queue],
+        "centre": None if lane.centre is None else _centre_state(lane.centre),
         "levels": [_level_state(state) for state in lane.states],
     }
 
@@ -85,8 +87,16 @@ def restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
     lane.start_video(len(state["levels"]))
     lane.index = state["index"]
     lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
+    if lane.centre is not None:
+        lane.centre = Centre(*state["centre"])
     for level, level_state in zip(lane.states, state["levels"], strict=True):
         _restore_level(level, level_state)
+
+
+def _centre_state(centre: Centre) -> tuple[int, torch.Tensor | None, torch.Tensor | None]:
+    # Copied: a view would be saved with all that it is a view of.
+    parts = [None if part is None else part.clone() for part in (centre.sum, centre.squares)]
+    return centre.count, parts[0], parts[1]
 
 
 def _level_state(state: LevelState) -> State:

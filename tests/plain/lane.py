@@ -146,6 +146,7 @@ class Lane:
     def start_video(self) -> None:
         """Clears all that belongs to the previous video."""
         self.index = 0
+        self._inputs_so_far: list[Tensor] = []
         self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
 
     def forget(self) -> None:
@@ -169,9 +170,17 @@ class Lane:
     def observe(self, x: Tensor) -> Observation:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
-        self._receive(0, x, observation)
+        self._receive(0, self._centred(x) if self.config.center else x, observation)
         self.index += 1
         return observation
+
+    def _centred(self, x: Tensor) -> Tensor:
+        """Removes the mean of the video up to `x`, shrunk by 10 snippets of zeros, and scales to size 1."""
+        self._inputs_so_far.append(x)
+        inputs_TD = torch.stack(self._inputs_so_far)
+        mean_D = inputs_TD.sum(0) / (len(inputs_TD) + 10)
+        size = (inputs_TD - mean_D).square().sum(1).mean().clamp_min(1e-100)
+        return (x - mean_D) * (len(x) / size).sqrt()
 
     def end_video(self, duration_s: float) -> list[list[Event]]:
         """Closes every level at `duration_s` seconds and starts the next video.

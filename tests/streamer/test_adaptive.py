@@ -45,6 +45,8 @@ CASES: dict[str, StreamerConfig] = {
     "replay": tiny(**BASE, learning={"optimize_every": 2, "replay": 8, "replay_batch": 8}),
     "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
     "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
+    "centred": tiny(**BASE, center=True, learning={"optimize_every": 2}),
+    "centred, replay, residual": tiny(**RESIDUAL, center=True, learning=REPLAY),
     "replay, in full": tiny(
         **RESIDUAL, learning={**REPLAY, "hgn_reach": False, "hgn_timescale": False, "replay": 200}
     ),

@@ -22,6 +22,7 @@ CONFIGS = {
     "vectors": VECTORS,
     "frames": FRAMES,
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
+    "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
 }
 

@@ -283,6 +283,7 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
         distance=distance,
         force_base_distance=distance == "similarity" and draw(st.booleans()),
         residual=draw(st.booleans()),
+        center=modality == "vectors" and draw(st.booleans()),
         demarcation=DemarcationConfig(**draw(st.sampled_from(RULES[distance]))),
         learning={
             "lr": draw(st.sampled_from([1e-3, 1e-2])),

@@ -22,7 +22,8 @@ CONFIGS = {
     "vectors": VECTORS,
     "frames": FRAMES,
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
-    "replay": replace(VECTORS, residual=True, learning=replace(LOWEST, replay=20, replay_batch=6)),
+    "replay": replace(VECTORS, center=True, learning=replace(LOWEST, replay=20, replay_batch=6)),
+    "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
 }
 
