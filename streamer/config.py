@@ -21,6 +21,7 @@ T = TypeVar("T")
 
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
+LEAST_RECALL = 3  # inputs: the two that must recur, and what followed them
 
 
 def require(condition: bool, message: str) -> None:
@@ -191,6 +192,10 @@ class StreamerConfig:
             scaled to the last input's length.
         center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
             vectors and features.
+        mixing: level 0's signal judges a mixture of its last input, what `recall` expects and the learned
+            prediction, weighed by how well each did lately; for vectors and features, with `residual`.
+        recall: last inputs of the running video in which level 0 looks for what followed when inputs came as
+            they come now, to take part in the mixture; 0 for none.
         demarcation: when an event ends.
         learning: how parameters follow the losses.
     """
@@ -211,6 +216,8 @@ class StreamerConfig:
     force_base_distance: bool = False
     residual: bool = False
     center: bool = False
+    mixing: bool = False
+    recall: int = 0
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     learning: LearningConfig = field(default_factory=LearningConfig)
 
@@ -245,7 +252,26 @@ class StreamerConfig:
             not (self.learning.replay and self.encodes_frames),
             "model.learning.replay keeps vectors, not frames: remove it, or set model.features",
         )
+        self._check_mixing()
         self._check_features()
+
+    def _check_mixing(self) -> None:
+        require(
+            not (self.mixing and self.encodes_frames),
+            "model.mixing is for vectors, not for frames: remove it, or set model.features",
+        )
+        require(
+            self.residual or not self.mixing,
+            "model.mixing has no effect without model.residual: set it too, or remove model.mixing",
+        )
+        require(
+            self.recall == 0 or self.recall >= LEAST_RECALL,
+            f"model.recall must be 0 or at least {LEAST_RECALL}, not {self.recall}",
+        )
+        require(
+            self.mixing or self.recall == 0,
+            "model.recall has no effect without model.mixing: set it too, or remove model.recall",
+        )
 
     def _check_features(self) -> None:
         name = self.features

@@ -21,6 +21,8 @@ from streamer.frames import ENCODED_AT_ONCE
 from streamer.lane import Lane, LevelState, Prediction, Waiting, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
+from streamer.mixture import mixed_signals
+from streamer.recall import Recall, Ring
 from streamer.signals import Signal
 from streamer.tally import Tally
 
@@ -80,6 +82,7 @@ class Forward:
         inputs: counts the inputs of each level, over all lanes.
         grow: creates the level above the highest; None where levels never grow (inference).
         evolve_every: inputs, over all lanes, that a level must have counted before the one above is created.
+        recall: the inputs that lanes remember; None where they remember none.
     """
 
     def __init__(
@@ -89,12 +92,14 @@ class Forward:
         inputs: Tally,
         grow: Callable[[], object] | None,
         evolve_every: int,
+        recall: Recall | None = None,
     ) -> None:
         self._levels = levels
         self._memory = memory
         self._inputs = inputs
         self._grow = grow
         self._evolve_every = evolve_every
+        self._recall = recall
 
     @torch.no_grad()
     def encode(self, snippets: Sequence[Waiting]) -> None:
@@ -121,6 +126,7 @@ class Forward:
         if arrivals:
             self._center(arrivals)
             self._receive(0, arrivals)
+            self._remember(arrivals)
         for arrival in arrivals:
             arrival.lane.index += 1
         return [arrival.observation for arrival in arrivals]
@@ -167,6 +173,12 @@ class Forward:
             rows = [arrival.row for arrival in arrivals]
             self._memory.replace(rows, centred(centres, self._memory.vectors.read(rows)))
 
+    def _remember(self, arrivals: Sequence[Arrival]) -> None:
+        """Keeps level 0's inputs for predictions to come."""
+        if self._recall is not None:
+            inputs_nD = self._memory.vectors.read([arrival.row for arrival in arrivals])
+            self._recall.add(_rings(arrivals), inputs_nD)
+
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""
         self._grow_if_due(level, len(arrivals))
@@ -201,8 +213,7 @@ class Forward:
     def _compare(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Measures signals and decides on boundaries; the only time when the host waits for the device."""
         config = self._levels.config
-        predictions, targets = self._predictions_and_targets(level, arrivals)
-        values = distance.signals(config.distance_of(level), predictions, targets).tolist()
+        values = self._signals(level, arrivals)
         for arrival, value in zip(arrivals, values, strict=True):
             state = arrival.lane.states[level]
             arrival.value = value
@@ -212,6 +223,17 @@ class Forward:
             if self._grow is not None:
                 loss = DueLoss(level, state.prediction, arrival.row, arrival.timescale)
                 arrival.observation.due.append(loss)
+
+    def _signals(self, level: int, arrivals: Sequence[Arrival]) -> list[float]:
+        kind = self._levels.config.distance_of(level)
+        learned, targets = self._predictions_and_targets(level, arrivals)
+        mixtures = [arrival.lane.mixture for arrival in arrivals if arrival.lane.mixture is not None]
+        if level > 0 or not mixtures:
+            return distance.signals(kind, learned, targets).tolist()
+        predictions = [_predicted(arrival.lane.states[level]) for arrival in arrivals]
+        recalled = [] if self._recall is None else [self._recall.predict(_rings(arrivals))]
+        last_nD = self._memory.vectors.read(lasts(predictions))
+        return mixed_signals(kind, mixtures, [last_nD, *recalled, learned], targets)
 
     def _predictions_and_targets(self, level: int, arrivals: Sequence[Arrival]) -> tuple[Tensor, Tensor]:
         p, memory = self._levels[level].p, self._memory
@@ -276,6 +298,10 @@ class Forward:
             return self._memory.store(hidden_nD)
         frames, activations = decoder(hidden_nD)
         return self._memory.store_predictions([frames, *(activations if self._grow is not None else ())])
+
+
+def _rings(arrivals: Iterable[Arrival]) -> list[Ring]:
+    return [arrival.lane.ring for arrival in arrivals if arrival.lane.ring is not None]
 
 
 def _predicted(state: LevelState) -> Prediction:

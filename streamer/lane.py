@@ -15,6 +15,8 @@ from streamer.centring import Centre
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import make_demarcation
 from streamer.hierarchy import Event
+from streamer.mixture import Mixture
+from streamer.recall import Ring
 from streamer.recorder import EventRecorder
 from streamer.working_set import WorkingSet
 
@@ -81,11 +83,14 @@ class Lane:
         index: snippets observed since the start of the video.
         queue: snippets to be observed next.
         centre: what is known of the inputs observed so far; None where they are taken as they come.
+        mixture: how well each of level 0's predictions did; None where there is but one.
+        ring: the inputs that level 0 remembers; None where it remembers none.
         states: of each level.
     """
 
-    def __init__(self, config: StreamerConfig, num_levels: int) -> None:
+    def __init__(self, config: StreamerConfig, num_levels: int, ring: Ring | None = None) -> None:
         self.config = config
+        self.ring = ring
         self.start_video(num_levels)
 
     @property
@@ -108,6 +113,9 @@ class Lane:
         self.index = 0
         self.queue: deque[Waiting] = deque()
         self.centre = Centre() if self.config.center else None
+        self.mixture = Mixture(3 if self.ring is not None else 2) if self.config.mixing else None
+        if self.ring is not None:
+            self.ring.clear()
         self.states = [LevelState(self.config, level) for level in range(num_levels)]
 
     def follow_growth(self, num_levels: int) -> None:

@@ -27,8 +27,6 @@ CONTEXT = 2
 """Inputs that must recur: one says where a motion is, two also which way it goes."""
 SHARPNESS = 50.0
 """How much less what followed a less similar context counts: a distance of 0.1 costs a factor of 150."""
-LEAST_RECALL = CONTEXT + 1
-"""Inputs that hold a context and what followed it."""
 SHORTEST = 1e-8  # shorter vectors count as this long
 
 
@@ -82,7 +80,7 @@ class Recall:
 
     Args:
         lanes: number of lanes.
-        size: K, at least `LEAST_RECALL`.
+        size: K, more than `CONTEXT`.
         dim: D.
         dtype: of the inputs.
         device: where they lie.
@@ -119,10 +117,10 @@ class Recall:
         ]
         numbers_n = to_index([number for ring in numbers for number in ring], self._device)
         oldest_n1, recent_nC = numbers_n.view(len(rings), -1).split([1, CONTEXT], dim=1)
-        units_nDC = self._units(inputs_nKD, lengths_nK, recent_nC)
-        cosines_nKC = torch.bmm(inputs_nKD, units_nDC) / lengths_nK[..., None]
-        # Of context i, the input before an input lies in the slot before it.
-        similarity_nK = sum(cosines_nKC[..., i].roll(i, dims=1) for i in range(CONTEXT))
+        units_nCD = self._units(inputs_nKD, lengths_nK, recent_nC)
+        cosines_nCK = torch.bmm(units_nCD, inputs_nKD.transpose(1, 2)) / lengths_nK[:, None, :]
+        # Input j is compared with input t, the one i before it with the one i before t.
+        similarity_nK = sum(cosines_nCK[:, i].roll(i, dims=1) for i in range(CONTEXT))
         assert isinstance(similarity_nK, Tensor)
         age_nK = (recent_nC[:, :1] - self._slots_K) % self._size
         followed_nK = (age_nK >= 1) & (age_nK <= oldest_n1)
@@ -140,7 +138,6 @@ class Recall:
         return self._inputs.index_select(0, index), self._lengths.index_select(0, index)
 
     def _units(self, inputs_nKD: Tensor, lengths_nK: Tensor, slots_nC: Tensor) -> Tensor:
-        """Inputs in some slots, brought to length 1, `[n, D, C]`."""
+        """Inputs in some slots, brought to length 1, `[n, C, D]`."""
         chosen = slots_nC[..., None].expand(-1, -1, inputs_nKD.shape[2])
-        units_nCD = inputs_nKD.gather(1, chosen) / lengths_nK.gather(1, slots_nC)[..., None]
-        return units_nCD.transpose(1, 2)
+        return inputs_nKD.gather(1, chosen) / lengths_nK.gather(1, slots_nC)[..., None]

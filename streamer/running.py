@@ -78,6 +78,8 @@ def lane_state(lane: Lane) -> State:
         "index": lane.index,
         "queue": [(snippet.data.clone(), snippet.row) for snippet in lane.queue],
         "centre": None if lane.centre is None else _centre_state(lane.centre),
+        "mixture": None if lane.mixture is None else list(lane.mixture.errors),
+        "ring": None if lane.ring is None else lane.ring.remembered(),
         "levels": [_level_state(state) for state in lane.states],
     }
 
@@ -89,6 +91,10 @@ def restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
     lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
     if lane.centre is not None:
         lane.centre = Centre(*state["centre"])
+    if lane.mixture is not None:
+        lane.mixture.errors = list(state["mixture"])
+    if lane.ring is not None:
+        lane.ring.recall(state["ring"])
     for level, level_state in zip(lane.states, state["levels"], strict=True):
         _restore_level(level, level_state)
 

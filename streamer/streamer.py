@@ -18,6 +18,7 @@ from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
 from streamer.modules import Level
+from streamer.recall import Recall
 from streamer.rehearsal import Rehearsal
 from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
@@ -77,7 +78,12 @@ class Streamer:
         total = self.replicas.size * lanes
         self.inputs = Tally(config.max_levels)
         self.learner = Learner(self.levels, config.learning, total) if train else None
-        self.lanes = [Lane(config, len(self.levels)) for _ in range(lanes)]
+        recall = None
+        if config.recall > 0:
+            dtype, here = self.levels.arithmetic.state, self.levels.device
+            recall = Recall(lanes, config.recall, config.feature_dim, dtype, here)
+        rings = [None] * lanes if recall is None else recall.rings
+        self.lanes = [Lane(config, len(self.levels), ring) for ring in rings]
         self.schedule = schedule or Schedule()
         self.memory = Memory(self.levels.device, learning=train)
         self.replay = Replay(self.levels, self.memory)
@@ -85,7 +91,8 @@ class Streamer:
         if train and config.learning.replay > 0:
             self.rehearsal = Rehearsal(self.levels, self.memory, lanes, self.replicas.rank * lanes)
         grow = self.grow if train else None
-        self._forward = Forward(self.levels, self.memory, self.inputs, grow, config.evolve_every * total)
+        evolve_every = config.evolve_every * total
+        self._forward = Forward(self.levels, self.memory, self.inputs, grow, evolve_every, recall)
         self.due: list[DueLoss] = []
 
     def observe(self, snippet: np.ndarray | Tensor) -> list[Signal]:

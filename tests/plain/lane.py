@@ -18,6 +18,7 @@ from streamer.hierarchy import Event
 from streamer.tally import Tally
 from tests.plain import distance
 from tests.plain.levels import Levels
+from tests.plain.mixture import Mixture, recalled
 from tests.plain.working_set import WorkingSet
 
 
@@ -147,6 +148,8 @@ class Lane:
         """Clears all that belongs to the previous video."""
         self.index = 0
         self._inputs_so_far: list[Tensor] = []
+        self._observed: list[Tensor] = []
+        self._mixture = Mixture()
         self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
 
     def forget(self) -> None:
@@ -170,7 +173,9 @@ class Lane:
     def observe(self, x: Tensor) -> Observation:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
-        self._receive(0, self._centred(x) if self.config.center else x, observation)
+        x = self._centred(x) if self.config.center else x
+        self._receive(0, x, observation)
+        self._observed.append(x)
         self.index += 1
         return observation
 
@@ -213,7 +218,7 @@ class Lane:
             self._predict(level)
             return
         signal = distance.signal(state.distance, state.prediction, x)
-        value = signal.item()
+        value = self._mixed_signal(x).item() if level == 0 and self.config.mixing else signal.item()
         if signal.requires_grad:
             assert last is not None
             loss = distance.loss(state.distance, signal)
@@ -228,6 +233,17 @@ class Lane:
         state.working_set.put(x, value)
         self._predict(level)
         observation.signals.append(Signal(self.index, level, value, boundary or full))
+
+    def _mixed_signal(self, x: Tensor) -> Tensor:
+        """What level 0's predictions measure together."""
+        state = self.states[0]
+        assert state.prediction is not None
+        predictions = [self._observed[-1], state.prediction.detach()]
+        if self.config.recall > 0:
+            predictions.append(recalled(self._observed, self.config.recall))
+        mixed = self._mixture.predict(predictions)
+        self._mixture.judge(predictions, x)
+        return distance.signal(state.distance, mixed, x)
 
     def _grow_if_due(self, level: int) -> None:
         if self._grow is None:

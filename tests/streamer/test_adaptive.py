@@ -27,6 +27,7 @@ from tests.streamer.tiny import tiny
 BASE = {"evolve_every": 3, "working_set_size": 3, "force_fixed_buffer": True}
 FRAMES = {**BASE, "modality": "frames", "frame_size": SIZE, "channels": (4, 4, 8, 8)}
 RESIDUAL = {**BASE, "residual": True}
+MIXING = {**RESIDUAL, "mixing": True}
 EVERY_3 = {"optimize_every": 3, "lr": 3e-3}
 LOWEST = {**EVERY_3, "step_level": "lowest"}
 KEPT = {**LOWEST, "keep_predictions": True}
@@ -45,6 +46,12 @@ CASES: dict[str, StreamerConfig] = {
     "replay": tiny(**BASE, learning={"optimize_every": 2, "replay": 8, "replay_batch": 8}),
     "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
     "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
+    "mixing": tiny(**MIXING, learning=KEPT),
+    "mixing after steps that empty": tiny(**MIXING, center=True, learning=EVERY_3),
+    "mixing, one level of errors": tiny(**MIXING, max_levels=1, distance="distance", learning=KEPT),
+    "recall": tiny(**MIXING, recall=40, learning=LOWEST),
+    "recall of few, centred, replay": tiny(**MIXING, recall=5, center=True, learning=REPLAY),
+    "recall of fewest, errors": tiny(**MIXING, recall=3, force_base_distance=True, learning=REPLAY),
     "centred": tiny(**BASE, center=True, learning={"optimize_every": 2}),
     "centred, replay, residual": tiny(**RESIDUAL, center=True, learning=REPLAY),
     "replay, in full": tiny(

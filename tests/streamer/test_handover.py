@@ -23,6 +23,7 @@ CONFIGS = {
     "frames": FRAMES,
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
     "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
+    "recall": replace(VECTORS, residual=True, mixing=True, recall=12, center=True, learning=LOWEST),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
 }
 

@@ -24,6 +24,7 @@ CONFIGS = {
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
     "replay": replace(VECTORS, center=True, learning=replace(LOWEST, replay=20, replay_batch=6)),
     "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
+    "recall": replace(VECTORS, residual=True, mixing=True, recall=12, center=True, learning=LOWEST),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
 }
 
