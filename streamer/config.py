@@ -123,8 +123,10 @@ class LearningConfig:
         keep_predictions: after an optimiser step make representations and predictions anew from the working
             sets as they stand, with the new parameters; off, a step empties them, and every level's next
             input meets no prediction and gives no signal.
-        replay: past losses of each lane that are kept, a random sample of all that it met, to be learned from
-            again; 0 for none. For models of vectors, or of frozen features.
+        replay: past losses of each lane that are kept, to be learned from again; 0 for none. For models of
+            vectors, or of frozen features.
+        replay_from: which ones: a random sample of `all` that the lane met, or its most `recent`, where the
+            model shall follow what it watches more than remember what it watched.
         replay_batch: so many of them, drawn from each lane's, join every optimiser step.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
@@ -136,6 +138,7 @@ class LearningConfig:
     step_level: Literal["highest", "lowest"] = "highest"
     keep_predictions: bool = False
     replay: int = 0
+    replay_from: Literal["all", "recent"] = "all"
     replay_batch: int = 16
     hgn_timescale: bool = True
     hgn_reach: bool = True
@@ -156,6 +159,11 @@ class LearningConfig:
             require(
                 self.replay_batch == 16,
                 "model.learning.replay_batch has no effect while model.learning.replay is 0: remove it, or "
+                "set model.learning.replay to the number of past losses to keep",
+            )
+            require(
+                self.replay_from == "all",
+                "model.learning.replay_from has no effect while model.learning.replay is 0: remove it, or "
                 "set model.learning.replay to the number of past losses to keep",
             )
             return

@@ -26,7 +26,7 @@ from streamer.learner import Learner
 from streamer.levels import Levels
 from streamer.memory import Memory, padded
 from streamer.replay import by_length, output_gradients
-from streamer.reservoir import Reservoir
+from streamer.reservoir import make_reservoir
 from streamer.rows import to_device, to_index
 
 State = dict[str, Any]
@@ -65,7 +65,7 @@ class Rehearsal:
         self._config = config.learning
         self._first = first
         self.reservoirs = [
-            Reservoir(config.learning.replay, levels.seed, lane) for lane in range(first, first + lanes)
+            make_reservoir(config.learning, levels.seed, lane) for lane in range(first, first + lanes)
         ]
         # By slot; the slots of one lane come after those of the lane before.
         self._pasts: dict[int, Past] = {}
@@ -201,11 +201,17 @@ class Rehearsal:
         columns = {name: torch.cat([state["columns"][name] for state in states]) for name in self._columns}
         # The slots of every lane in turn, so that no lane is left out where there is not room for all.
         sizes = [len(state["pasts"]) for state in states]
-        in_turn = sorted((slot, lane) for lane, size in enumerate(sizes) for slot in range(size))
-        order = [sum(sizes[:lane]) + slot for slot, lane in in_turn]
-        seen = sum(state["reservoir"]["seen"] for state in states) // lanes
+        counts = [state["reservoir"]["seen"] for state in states]
+        in_turn = sorted(
+            (rank, sum(sizes[:lane]) + slot)
+            for lane, count in enumerate(counts)
+            for rank, slot in enumerate(self.reservoirs[0].from_newest(count))
+        )
+        order = [place for _, place in in_turn]
+        seen = sum(counts) // lanes
         for lane, reservoir in enumerate(self.reservoirs):
             dealt = order[self._first + lane :: lanes][: reservoir.capacity]
-            reservoir.seen = max(seen, len(dealt)) if len(dealt) == reservoir.capacity else len(dealt)
+            dealt.reverse()
+            reservoir.inherit(len(dealt), seen)
             own = {name: column[dealt] for name, column in columns.items()}
             self._put(lane, [pasts[place] for place in dealt], own)

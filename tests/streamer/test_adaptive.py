@@ -45,6 +45,7 @@ CASES: dict[str, StreamerConfig] = {
     "kept predictions, residual, frames": tiny(**FRAMES, residual=True, learning=KEPT),
     "replay": tiny(**BASE, learning={"optimize_every": 2, "replay": 8, "replay_batch": 8}),
     "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
+    "replay, most recent": tiny(**RESIDUAL, learning={**REPLAY, "replay_from": "recent"}),
     "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
     "mixing": tiny(**MIXING, learning=KEPT),
     "mixing after steps that empty": tiny(**MIXING, center=True, learning=EVERY_3),
