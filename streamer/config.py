@@ -200,6 +200,8 @@ class StreamerConfig:
             scaled to the last input's length.
         center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
             vectors and features.
+        shortcut: p has a linear path from the level's last two inputs to its prediction, learned from zero;
+            for vectors and features, with `residual`.
         mixing: level 0's signal judges a mixture of its last input, what `recall` expects and the learned
             prediction, weighed by how well each did lately; for vectors and features, with `residual`.
         recall: last inputs of the running video in which level 0 looks for what followed when inputs came as
@@ -224,6 +226,7 @@ class StreamerConfig:
     force_base_distance: bool = False
     residual: bool = False
     center: bool = False
+    shortcut: bool = False
     mixing: bool = False
     recall: int = 0
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
@@ -264,14 +267,15 @@ class StreamerConfig:
         self._check_features()
 
     def _check_mixing(self) -> None:
-        require(
-            not (self.mixing and self.encodes_frames),
-            "model.mixing is for vectors, not for frames: remove it, or set model.features",
-        )
-        require(
-            self.residual or not self.mixing,
-            "model.mixing has no effect without model.residual: set it too, or remove model.mixing",
-        )
+        for name in ("shortcut", "mixing"):
+            require(
+                not (getattr(self, name) and self.encodes_frames),
+                f"model.{name} is for vectors, not for frames: remove it, or set model.features",
+            )
+            require(
+                self.residual or not getattr(self, name),
+                f"model.{name} has no effect without model.residual: set it too, or remove model.{name}",
+            )
         require(
             self.recall == 0 or self.recall >= LEAST_RECALL,
             f"model.recall must be 0 or at least {LEAST_RECALL}, not {self.recall}",

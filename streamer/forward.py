@@ -18,7 +18,7 @@ from torch import Tensor
 from streamer import distance
 from streamer.centring import centred
 from streamer.frames import ENCODED_AT_ONCE
-from streamer.lane import Lane, LevelState, Prediction, Waiting, lasts
+from streamer.lane import Lane, LevelState, Prediction, Waiting, befores, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
 from streamer.mixture import mixed_signals
@@ -59,6 +59,7 @@ class Arrival:
     Attributes:
         lane: the lane.
         row: where the input lies.
+        before: where the level's input before it lies, or its own row again; None where nothing needs it.
         observation: takes what comes of it.
         timescale: τ, snippets since the level's previous input.
         value: its signal; None where there was no prediction.
@@ -71,6 +72,7 @@ class Arrival:
     timescale: int = 0
     value: float | None = None
     boundary: bool = False
+    before: int | None = None
 
 
 class Forward:
@@ -149,8 +151,8 @@ class Forward:
                 self._represent(level, predicting)
         for level, predicting in enumerate(known):
             if predicting:
-                last = [_predicted(lane.states[level]).last for lane in predicting]
-                self._predict(level, predicting, last)
+                old = [_predicted(lane.states[level]) for lane in predicting]
+                self._predict(level, predicting, [(one.last, one.before) for one in old])
 
     def _encode_again(self, rows: Sequence[int]) -> None:
         """Puts what the frame encoder makes of frames now where it lay before."""
@@ -188,6 +190,9 @@ class Forward:
             state = arrival.lane.states[level]
             arrival.timescale = arrival.lane.index - state.last_input
             state.last_input = arrival.lane.index
+            if self._levels.config.shortcut:
+                arrival.before = arrival.row if state.last_row is None else state.last_row
+                state.last_row = arrival.row
             if state.prediction is None:
                 state.working_set.clear()
                 state.working_set.put(arrival.row, 0.0)
@@ -199,7 +204,7 @@ class Forward:
             self._join(level, compared)
         lanes = [arrival.lane for arrival in arrivals]
         self._represent(level, lanes)
-        self._predict(level, lanes, [arrival.row for arrival in arrivals])
+        self._predict(level, lanes, [(arrival.row, arrival.before) for arrival in arrivals])
 
     def _grow_if_due(self, level: int, inputs: int) -> None:
         if self._grow is None:
@@ -241,8 +246,12 @@ class Forward:
         in_frames = p.decoder is not None
         table = memory.predictions if in_frames else memory.vectors
         predicted = table.read([prediction.row for prediction in predictions])
+        last, before = None, None
         if p.residual is not None:
-            predicted = p.residual(predicted, memory.inputs(lasts(predictions), in_frames=in_frames))
+            last = memory.inputs(lasts(predictions), in_frames=in_frames)
+        if p.shortcut is not None:
+            before = memory.vectors.read(befores(predictions))
+        predicted = p.predictions(predicted, last, before)
         return predicted, memory.inputs([arrival.row for arrival in arrivals], in_frames=in_frames)
 
     def _end_events(self, level: int, arrivals: Sequence[Arrival]) -> None:
@@ -281,16 +290,18 @@ class Forward:
         for lane, row in zip(lanes, self._memory.store_representations(z_nD, level, sets), strict=True):
             lane.states[level].z_row = row
 
-    def _predict(self, level: int, lanes: Sequence[Lane], last: Sequence[int | None]) -> None:
-        """Predicts the next inputs of a level, whose last ones lie in the rows `last`."""
+    def _predict(
+        self, level: int, lanes: Sequence[Lane], inputs: Sequence[tuple[int | None, int | None]]
+    ) -> None:
+        """Predicts the next inputs of a level; the last one of each lane, and the one before, are given."""
         p = self._levels[level].p
         sources = [tuple(lane.z_rows) for lane in lanes]
         assert min(map(len, sources)) > level, "all levels below one with an input have a representation"
         hidden_nD = p(self._memory.working_sets(sources), [len(rows) for rows in sources])
         rows = self._store_predictions(level, hidden_nD)
-        for lane, known, row, before in zip(lanes, sources, rows, last, strict=True):
-            kept = None if p.residual is None else before
-            lane.states[level].prediction = Prediction(known, row, kept)
+        for lane, known, row, (last, before) in zip(lanes, sources, rows, inputs, strict=True):
+            kept = None if p.residual is None else last
+            lane.states[level].prediction = Prediction(known, row, kept, before)
 
     def _store_predictions(self, level: int, hidden_nD: Tensor) -> list[int]:
         decoder = self._levels[level].p.decoder

@@ -30,17 +30,26 @@ class Prediction:
         row: where p's output lies: among the vectors, or for level 0 of a model of frames, decoded, among the
             predicted frames.
         last: row of the level's last input, where the prediction is a change of it; else None.
+        before: row of the input before it, where there is a shortcut; else None.
     """
 
     sources: tuple[int, ...]
     row: int
     last: int | None = None
+    before: int | None = None
 
 
 def lasts(predictions: Iterable[Prediction]) -> list[int]:
     """Rows of the inputs of which predictions are changes."""
     rows = [prediction.last for prediction in predictions if prediction.last is not None]
     assert rows, "predictions of a model that does not predict changes"
+    return rows
+
+
+def befores(predictions: Iterable[Prediction]) -> list[int]:
+    """Rows of the inputs before those of which predictions are changes."""
+    rows = [prediction.before for prediction in predictions if prediction.before is not None]
+    assert rows, "predictions of a model that has no shortcut"
     return rows
 
 
@@ -58,7 +67,11 @@ class Waiting:
 
 
 class LevelState:
-    """What one level knows of the running video."""
+    """What one level knows of the running video.
+
+    Attributes:
+        last_row: where its last input lies, which outlives optimiser steps; None where nothing needs it.
+    """
 
     def __init__(self, config: StreamerConfig, level: int) -> None:
         self.distance: Distance = config.distance_of(level)
@@ -68,6 +81,7 @@ class LevelState:
         self.z_row: int | None = None
         self.prediction: Prediction | None = None
         self.last_input = 0
+        self.last_row: int | None = None
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""

@@ -142,11 +142,13 @@ class Memory:
             vectors.update(snippet.row for snippet in lane.queue if snippet.row is not None)
             for level, state in enumerate(lane.states):
                 vectors.update(state.working_set.rows)
+                if state.last_row is not None:
+                    vectors.add(state.last_row)
                 if state.prediction is not None:
                     of_frame = level == 0 and frames_predicted
                     (predictions if of_frame else vectors).add(state.prediction.row)
-                    if state.prediction.last is not None:
-                        vectors.add(state.prediction.last)
+                    inputs = (state.prediction.last, state.prediction.before)
+                    vectors.update(row for row in inputs if row is not None)
         for row in open_representations(lanes):
             vectors.add(row)
             if self._learning:

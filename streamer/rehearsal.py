@@ -21,7 +21,7 @@ from torch import Tensor
 
 from streamer.credit import reach_weights
 from streamer.forward import DueLoss
-from streamer.lane import lasts
+from streamer.lane import befores, lasts
 from streamer.learner import Learner
 from streamer.levels import Levels
 from streamer.memory import Memory, padded
@@ -76,6 +76,7 @@ class Rehearsal:
             "sources": (config.max_levels, dim),
             "target": (dim,),
             **({"last": (dim,)} if config.residual else {}),
+            **({"before": (dim,)} if config.shortcut else {}),
         }
         # Zeroed: what is padded is masked, but must be a number.
         self._columns = {
@@ -104,9 +105,10 @@ class Rehearsal:
             values = memory.vectors.read(rows).unflatten(0, (len(lists), -1))
             self._columns[name][index, : values.shape[1]] = values
         self._columns["target"][index] = memory.vectors.read([loss.target for loss in losses])
-        if "last" in self._columns:
-            rows = lasts([loss.prediction for loss in losses])
-            self._columns["last"][index] = memory.vectors.read(rows)
+        for name, rows_of in (("last", lasts), ("before", befores)):
+            if name in self._columns:
+                rows = rows_of([loss.prediction for loss in losses])
+                self._columns[name][index] = memory.vectors.read(rows)
         timescaled = self._config.hgn_timescale
         for slot, loss, inputs, known in zip(slots, losses, sets, sources, strict=True):
             weight = float(loss.timescale) if timescaled else 1.0
@@ -141,10 +143,15 @@ class Rehearsal:
         with torch.enable_grad():
             hidden_nD = p(z_nLD, [past.sources for past in pasts])
         weights = torch.tensor([past.weight for past in pasts], dtype=self._levels.arithmetic.state)
-        last = self._columns["last"].index_select(0, index) if "last" in self._columns else None
-        target = self._columns["target"].index_select(0, index)
+        last, before, target = (
+            self._columns[name].index_select(0, index) if name in self._columns else None
+            for name in ("last", "before", "target")
+        )
+        assert target is not None
         weights_n = to_device(weights, self._levels.device)
-        hidden_nD.backward(output_gradients(self._levels, level, hidden_nD.detach(), last, target, weights_n))
+        hidden_nD.backward(
+            output_gradients(self._levels, level, hidden_nD.detach(), last, before, target, weights_n)
+        )
         assert z_nLD.grad is not None
         z_nD.backward(z_nLD.grad[:, level] * self._reach(level))
 

@@ -69,7 +69,7 @@ def _due(loss: Mapping[str, Any]) -> DueLoss:
 
 
 def _prediction(state: Mapping[str, Any]) -> Prediction:
-    return Prediction(tuple(state["sources"]), state["row"], state.get("last"))
+    return Prediction(tuple(state["sources"]), state["row"], state.get("last"), state.get("before"))
 
 
 def lane_state(lane: Lane) -> State:
@@ -115,6 +115,7 @@ def _level_state(state: LevelState) -> State:
         "z_row": state.z_row,
         "prediction": None if state.prediction is None else asdict(state.prediction),
         "last_input": state.last_input,
+        "last_row": state.last_row,
         "event": (recorder.start_s, recorder.signal_sum, recorder.signal_count),
         "ended": [
             (
@@ -137,6 +138,7 @@ def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
     level.z_row = state["z_row"]
     level.prediction = None if state["prediction"] is None else _prediction(state["prediction"])
     level.last_input = state["last_input"]
+    level.last_row = state.get("last_row")
     level.recorder = EventRecorder()
     recorder = level.recorder
     recorder.start_s, recorder.signal_sum, recorder.signal_count = state["event"]

@@ -47,12 +47,14 @@ class Past:
         inputs: the working set that the prediction was made from, stacked.
         known: the representations that it was made from.
         last: the level's last input.
+        before: the input before it; the same again if there was none.
         target: the input that came.
     """
 
     inputs: Tensor
     known: list[Tensor]
     last: Tensor
+    before: Tensor
     target: Tensor
 
 
@@ -115,6 +117,7 @@ class LevelState:
         self.prediction: Tensor | None = None
         self.last_input = 0
         self.last: Tensor | None = None
+        self.before: Tensor | None = None
         self.known: list[Tensor] = []
 
     def forget(self) -> None:
@@ -211,7 +214,9 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
-        last, state.last = state.last, x
+        before, last, state.before, state.last = state.before, state.last, state.last, x
+        if state.before is None:
+            state.before = x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -221,9 +226,10 @@ class Lane:
         value = self._mixed_signal(x).item() if level == 0 and self.config.mixing else signal.item()
         if signal.requires_grad:
             assert last is not None
+            assert before is not None
             loss = distance.loss(state.distance, signal)
             known = [z_D.detach() for z_D in state.known]
-            past = Past(state.working_set.stacked(), known, last, x)
+            past = Past(state.working_set.stacked(), known, last, before, x)
             observation.due.append(DueLoss(level, loss, timescale, past))
         boundary = state.demarcation(value)
         full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
@@ -275,4 +281,4 @@ class Lane:
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
         state.known = known
-        state.prediction = self.levels[level].p(torch.stack(known), state.last)
+        state.prediction = self.levels[level].p(torch.stack(known), state.last, state.before)

@@ -55,5 +55,5 @@ class Rehearsal:
         assert past is not None
         known = list(past.known)
         known[loss.level] = level.f(past.inputs)
-        prediction = level.p(torch.stack(known), past.last)
+        prediction = level.p(torch.stack(known), past.last, past.before)
         return distance.loss(kind, distance.signal(kind, prediction, past.target))

@@ -47,6 +47,14 @@ CASES: dict[str, StreamerConfig] = {
     "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
     "replay, most recent": tiny(**RESIDUAL, learning={**REPLAY, "replay_from": "recent"}),
     "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
+    "shortcut": tiny(**RESIDUAL, shortcut=True, learning={"optimize_every": 2}),
+    "shortcut, replay": tiny(**RESIDUAL, shortcut=True, center=True, learning=REPLAY),
+    "shortcut, two levels of errors": tiny(
+        **RESIDUAL, shortcut=True, max_levels=2, distance="distance", learning=REPLAY
+    ),
+    "all": tiny(
+        **MIXING, shortcut=True, recall=12, center=True, learning={**REPLAY, "replay_from": "recent"}
+    ),
     "mixing": tiny(**MIXING, learning=KEPT),
     "mixing after steps that empty": tiny(**MIXING, center=True, learning=EVERY_3),
     "mixing, one level of errors": tiny(**MIXING, max_levels=1, distance="distance", learning=KEPT),
