@@ -67,6 +67,7 @@ def save(model: Streamer, path: str | Path, *, parameters: bool = True) -> None:
         "parameters": model.levels.state_dict() if parameters else {},
         "inputs": model.inputs.total,
         "learner": None if model.learner is None else _learner_state(model.learner, optimizer=parameters),
+        "spreads": {level: spread.remembered() for level, spread in model.replay.spreads.items()},
         "rehearsal": None if model.rehearsal is None else model.rehearsal.state(),
         "running": None if model.idle else running_state(model),
     }
@@ -148,6 +149,8 @@ def restore(
     try:
         if model.learner is not None:
             _restore_learner(model.learner, content["learner"], (shared or content)["learner"], running)
+        for level, spread in content.get("spreads", {}).items():
+            model.replay.spread(level).recall(spread)
         if running and model.rehearsal is not None:
             model.rehearsal.restore(content["rehearsal"])
         if running and content.get("running") is not None:

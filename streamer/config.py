@@ -342,8 +342,12 @@ class StreamerConfig:
 
 def nearest(name: str, known: list[str]) -> str:
     """A hint of the known name most like `name`, or an empty string."""
-    close = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f" (did you mean {close[0]}?)" if close else ""
+    close = difflib.get_close_matches(name, known, n=len(known) or 1, cutoff=0.5)
+
+    def likeness(other: str) -> tuple[float, int]:
+        return difflib.SequenceMatcher(None, other, name).ratio(), -abs(len(other) - len(name))
+
+    return f" (did you mean {max(close, key=likeness)}?)" if close else ""
 
 
 def config_from_dict(kind: type[T], values: Mapping[str, Any], where: str = "model") -> T:

@@ -19,6 +19,7 @@ from streamer.learner import Loss
 from streamer.levels import Levels
 from streamer.memory import Memory, open_representations, padded
 from streamer.rows import to_device
+from streamer.spread import Spread
 
 T = TypeVar("T")
 FRAMES = 128  # predicted frames, or frames, in one backward pass
@@ -27,6 +28,10 @@ TOKENS = 768  # vectors, padding included, in one backward pass of a transformer
 
 class Replay:
     """Computes gradients of losses and adds them to the sums in the parameters' `grad`.
+
+    Attributes:
+        touched: rows of vectors that have a gradient.
+        spreads: by level, how far apart the representations lie that gradients passed.
 
     Args:
         levels: the parameters.
@@ -37,6 +42,7 @@ class Replay:
         self._levels = levels
         self._memory = memory
         self.touched: set[int] = set()
+        self.spreads: dict[int, Spread] = {}
 
     def run(self, losses: Sequence[Loss], lanes: Iterable[Lane], *, everything: bool) -> None:
         """Computes the gradients of losses.
@@ -110,10 +116,18 @@ class Replay:
             with torch.enable_grad():
                 z_nD = f(features_nSD, [len(inputs) for inputs in sets])
             z_nD.backward(memory.take_gradients(chunk))
+            self.spread(level).add(z_nD.detach())
             if features_nSD.grad is not None:
                 inputs = padded(sets)
                 memory.add_gradients(inputs, features_nSD.grad.flatten(0, 1))
                 self.touched.update(inputs)
+
+    def spread(self, level: int) -> Spread:
+        """Of a level's representations."""
+        if level not in self.spreads:
+            config, device = self._levels.config, self._levels.device
+            self.spreads[level] = Spread(config.feature_dim, self._levels.arithmetic.state, device)
+        return self.spreads[level]
 
     def _open_frames(self, lanes: Iterable[Lane], representations: Iterable[int]) -> set[int]:
         """Rows of frames that gradients to come may reach."""

@@ -227,6 +227,18 @@ class Streamer:
         pending = self.due or self.replay.touched or (self.learner is not None and self.learner.waiting)
         return not pending and all(lane.index == 0 and lane.waiting == 0 for lane in self.lanes)
 
+    @property
+    def spreads(self) -> list[float | None]:
+        """Per level how far apart its recent representations lie, 0 to 1; see `streamer.spread`."""
+        known = self.replay.spreads
+        return [known[level].value if level in known else None for level in range(len(self.levels))]
+
+    @property
+    def gates(self) -> list[float]:
+        """Per level the share of what p puts out in its predictions of change; empty without these."""
+        residuals = [level.p.residual for level in self.levels]
+        return [residual.share.item() for residual in residuals if residual is not None]
+
     def settle(self) -> None:
         """Computes the gradients of all losses met so far, as is needed before parameters change."""
         self._learn()
