@@ -23,6 +23,7 @@ from pipelines.baselines.config import BaselineConfig
 from pipelines.bench import BenchConfig
 from pipelines.comparison.config import CompareConfig
 from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentConfig, TrainConfig
+from pipelines.cut_config import CutConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
 from pipelines.options import describe, option_types
@@ -50,6 +51,7 @@ COMMANDS = {
     "train": Command(TrainConfig, "pipelines.train:train"),
     "segment": Command(SegmentConfig, "pipelines.segment:segment"),
     "baseline": Command(BaselineConfig, "pipelines.baselines.command:baseline"),
+    "cut": Command(CutConfig, "pipelines.cut:cut"),
     "evaluate": Command(EvaluateConfig, "pipelines.evaluate:evaluate"),
     "compare": Command(CompareConfig, "pipelines.comparison.command:compare"),
     "export": Command(ExportConfig, "pipelines.exports.command:export"),

@@ -82,6 +82,7 @@ class RunFolder:
         self.run_json = self.root / "run.json"
         self.videos = self.root / "videos.parquet"
         self.hierarchy = self.root / "hierarchy"
+        self.trees = self.root / "trees"
         self.signals = self.root / "signals"
         self.checkpoints = self.root / "checkpoints"
         self.evaluation = self.root / "evaluation.parquet"
@@ -97,6 +98,10 @@ class RunFolder:
     def hierarchy_of(self, video_id: str) -> Path:
         """File of a video's events."""
         return self.hierarchy / f"{file_name(video_id)}.parquet"
+
+    def tree_of(self, video_id: str) -> Path:
+        """File of the tree in which a video's finest events were merged."""
+        return self.trees / f"{file_name(video_id)}.parquet"
 
     def signals_of(self, video_id: str) -> Path:
         """File of a video's signals."""
@@ -159,7 +164,7 @@ class RunFolder:
             if path.exists():
                 removed[path.name] = 1
                 self._remove(path)
-        for path in (self.hierarchy, self.signals, self.checkpoints, self.figures):
+        for path in (self.hierarchy, self.trees, self.signals, self.checkpoints, self.figures):
             if path.exists():
                 removed[f"{path.name}/"] = sum(1 for file in path.rglob("*") if file.is_file())
                 self._remove(path)

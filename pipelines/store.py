@@ -1,4 +1,4 @@
-"""Writes what a video gave: its hierarchy, and beside it the signals."""
+"""Writes what a video gave: its hierarchy, and beside it the tree of mergers and the signals."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from pipelines.run_folder import RunFolder
 from streamer.atomic import atomic_write
 from streamer.hierarchy import Hierarchy
 from streamer.signals import Signal
+from streamer.tree_table import write_tree
 
 SIGNALS_SCHEMA = pa.schema(
     [
@@ -55,13 +56,17 @@ class HierarchyStore:
         """
         if self.keeps_signals:
             self._write_signals(hierarchy, signals)
+        if hierarchy.tree is not None:
+            self._folder.trees.mkdir(parents=True, exist_ok=True)
+            write_tree(hierarchy, self._folder.tree_of(hierarchy.video_id), self._metadata)
         self._folder.hierarchy.mkdir(parents=True, exist_ok=True)
         metadata = self._metadata if reason is None else {**self._metadata, REASON: reason}
         hierarchy.to_parquet(self._folder.hierarchy_of(hierarchy.video_id), metadata)
 
     def discard(self, video_id: str) -> None:
         """Removes what an earlier attempt wrote of a video that has failed now."""
-        for path in (self._folder.hierarchy_of(video_id), self._folder.signals_of(video_id)):
+        folder = self._folder
+        for path in (folder.hierarchy_of(video_id), folder.tree_of(video_id), folder.signals_of(video_id)):
             path.unlink(missing_ok=True)
 
     def _write_signals(self, hierarchy: Hierarchy, signals: Sequence[Signal]) -> None:

@@ -7,106 +7,24 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
+from streamer.checks import require, require_types
+from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
 from streamer.extractors import COMB, is_extractor_name
 from streamer.features import FEATURE_DIM
+from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
-
 
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
 LEAST_RECALL = 3  # inputs: the two that must recur, and what followed them
 
-
-def require(condition: bool, message: str) -> None:
-    """Raises `ConfigError(message)` unless `condition` holds."""
-    if not condition:
-        raise ConfigError(message)
-
-
-def fits(value: object, hint: Any) -> bool:
-    """Whether `value` is of the type that a field's annotation names, and finite where it is a number."""
-    parts = get_args(hint)
-    if get_origin(hint) is Literal:
-        return value in parts
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
-    if parts:
-        return any(fits(value, part) for part in parts)
-    if hint is float:
-        # Exact types: numpy's numbers could not be read back from a checkpoint with `weights_only`.
-        return isinstance(value, (int, float)) and type(value) in (int, float) and math.isfinite(value)
-    return type(value) is hint
-
-
-def require_types(part: object, where: str) -> None:
-    """Raises `ConfigError` for the first field of a dataclass whose value is not of its type."""
-    words: dict[Any, str] = {
-        int: "a whole number",
-        float: "a finite number",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    for name, hint in get_type_hints(type(part)).items():
-        options = get_args(hint) or (hint,)
-        expected = " or ".join(
-            f"`{option}`" if isinstance(option, str) else words.get(option) or option.__name__
-            for option in dict.fromkeys(options)
-        )
-        value = getattr(part, name)
-        count = f"{len(options)} times " if get_origin(hint) is tuple else ""
-        require(fits(value, hint), f"{where}.{name} must be {count}{expected}, not {value!r}")
-
-
-@dataclass(frozen=True)
-class DemarcationConfig:
-    """When a level's signal ends an event.
-
-    Attributes:
-        mode: `fixed` compares the signal with `threshold`; `accumulate` sums it until the sum passes
-            `threshold` (distance only); `average` compares it with the mean of the last `window_size`
-            signals.
-        threshold: needed by `fixed` and `accumulate`; meaningless, and refused, with `average`.
-        window_size: number of signals in the running mean of `average`.
-        modifier_type: whether `modifier` multiplies the running mean or is added to it.
-        modifier: the factor or the offset.
-    """
-
-    mode: Literal["fixed", "accumulate", "average"] = "average"
-    threshold: float | None = None
-    window_size: int = 50
-    modifier_type: Literal["multiply", "add"] = "multiply"
-    modifier: float = 1.0
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.demarcation")
-        if self.mode == "average":
-            require(
-                self.threshold is None,
-                "model.demarcation.threshold has no effect in mode `average`: "
-                "remove it, or set model.demarcation.mode to `fixed` or `accumulate`",
-            )
-            require(
-                self.window_size >= 1,
-                f"model.demarcation.window_size must be at least 1, not {self.window_size}",
-            )
-            return
-        require(
-            self.threshold is not None,
-            f"model.demarcation.mode `{self.mode}` needs model.demarcation.threshold",
-        )
-        window = (self.window_size, self.modifier_type, self.modifier)
-        require(
-            window == (50, "multiply", 1.0),
-            "model.demarcation.window_size, modifier_type and modifier have no effect in mode "
-            f"`{self.mode}`: remove them, or set model.demarcation.mode to `average`",
-        )
+BRANCHING = 4.0  # events of a merged level per event of the level above
 
 
 @dataclass(frozen=True)
@@ -207,6 +125,11 @@ class StreamerConfig:
         recall: last inputs of the running video in which level 0 looks for what followed when inputs came as
             they come now, to take part in the mixture; 0 for none.
         demarcation: when an event ends.
+        timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
+            follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
+        upper_levels: `learned` in the loop, as published, or `merged`: only level 0 is learned, and the
+            levels above it join its most similar neighbouring events when the video ends.
+        branching: events of a merged level per event of the level above, where no timescales are named.
         learning: how parameters follow the losses.
     """
 
@@ -230,6 +153,9 @@ class StreamerConfig:
     mixing: bool = False
     recall: int = 0
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
+    timescales: tuple[float, ...] | None = None
+    upper_levels: Literal["learned", "merged"] = "learned"
+    branching: float = BRANCHING
     learning: LearningConfig = field(default_factory=LearningConfig)
 
     def __post_init__(self) -> None:
@@ -264,6 +190,8 @@ class StreamerConfig:
             "model.learning.replay keeps vectors, not frames: remove it, or set model.features",
         )
         self._check_mixing()
+        self._check_timescales()
+        self._check_upper_levels()
         self._check_features()
 
     def _check_mixing(self) -> None:
@@ -325,6 +253,64 @@ class StreamerConfig:
             self.working_set_size >= 1,
             f"model.working_set_size must be at least 1, not {self.working_set_size}",
         )
+
+    def _check_timescales(self) -> None:
+        if self.timescales is None:
+            return
+        rule, where = self.demarcation, "model.timescales"
+        require(
+            rule.adaptive,
+            f"{where} needs a threshold that follows, which mode `{rule.mode}` has not: set "
+            "model.demarcation.mode to `deviation`, `quantile` or `peak`",
+        )
+        for name in ("deviations", "share"):
+            require(
+                rule.is_default(name),
+                f"model.demarcation.{name} has no effect where {where} are named: remove one of them",
+            )
+        require(
+            len(self.timescales) == self.max_levels,
+            f"{where} names {len(self.timescales)} levels but model.max_levels is {self.max_levels}: "
+            "give as many",
+        )
+        require(self.timescales[0] > 0, f"{where} must be positive, not {self.timescales[0]}")
+        check_ascending(self.timescales, where)
+        least_s = rule.least_length * self.snippet_size
+        require(
+            self.timescales[0] >= least_s,
+            f"{where}: {format_timescale(self.timescales[0])} is shorter than the shortest event, "
+            f"{format_timescale(least_s)}: name a longer one, or lower model.demarcation.least_length "
+            "or model.snippet_size",
+        )
+        require(
+            not self.force_fixed_buffer,
+            "model.force_fixed_buffer ends events by their length alone, which is not what model.timescales "
+            "ask for: remove one of them",
+        )
+
+    def _check_upper_levels(self) -> None:
+        branching = "model.branching"
+        require(self.branching > 1, f"{branching} must be above 1, not {self.branching}")
+        if self.branching != BRANCHING:
+            require(
+                self.upper_levels == "merged",
+                f"{branching} has no effect when model.upper_levels is `learned`: remove it",
+            )
+            require(
+                self.timescales is None,
+                f"{branching} has no effect where model.timescales are named: remove one of them",
+            )
+        if self.upper_levels == "merged":
+            for name in ("initial_levels", "evolve_every"):
+                require(
+                    getattr(self, name) == getattr(StreamerConfig, name),
+                    f"model.{name} has no effect when model.upper_levels is `merged`: remove it",
+                )
+
+    @property
+    def learned_levels(self) -> int:
+        """Most levels that are learned; those above are merged."""
+        return 1 if self.upper_levels == "merged" else self.max_levels
 
     @property
     def encodes_frames(self) -> bool:

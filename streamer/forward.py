@@ -18,7 +18,7 @@ from torch import Tensor
 from streamer import distance
 from streamer.centring import centred
 from streamer.frames import ENCODED_AT_ONCE
-from streamer.lane import Lane, LevelState, Prediction, Waiting, befores, lasts
+from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting, befores, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
 from streamer.mixture import mixed_signals
@@ -60,19 +60,25 @@ class Arrival:
         lane: the lane.
         row: where the input lies.
         before: where the level's input before it lies, or its own row again; None where nothing needs it.
+        at: the snippet at which the event that the input ends or represents has ended.
         observation: takes what comes of it.
         timescale: τ, snippets since the level's previous input.
         value: its signal; None where there was no prediction.
         boundary: whether it ended an event.
+        began: the input with which the new event began, where that was not this one.
+        vector: what is averaged over the event, where inputs are.
     """
 
     lane: Lane
     row: int
+    at: int
     observation: Observation
     timescale: int = 0
     value: float | None = None
     boundary: bool = False
     before: int | None = None
+    began: Candidate | None = None
+    vector: Tensor | None = None
 
 
 class Forward:
@@ -124,8 +130,10 @@ class Forward:
         for lane in lanes:
             snippet = lane.queue.popleft()
             assert snippet.row is not None, "a snippet must be encoded before it is observed"
-            arrivals.append(Arrival(lane, snippet.row, Observation()))
+            arrivals.append(Arrival(lane, snippet.row, lane.index, Observation()))
         if arrivals:
+            if self._levels.config.upper_levels == "merged":
+                self._keep_vectors(arrivals)
             self._center(arrivals)
             self._receive(0, arrivals)
             self._remember(arrivals)
@@ -141,7 +149,7 @@ class Forward:
         were: frames pass the encoder again, but representations that were handed up keep their values.
         """
         lanes = list(lanes)
-        self._encode_again([row for lane in lanes for row in lane.states[0].working_set.rows])
+        self._encode_again([row for lane in lanes for row in lane.states[0].kept_rows])
         known = [
             [lane for lane in lanes if level < len(lane.states) and lane.states[level].prediction is not None]
             for level in range(len(self._levels))
@@ -167,6 +175,13 @@ class Forward:
     def _kept(self, activations: Sequence[Tensor]) -> Sequence[Tensor]:
         """What is kept of encoded frames: all that backward passes need, or without learning the frame."""
         return activations if self._grow is not None else activations[:1]
+
+    def _keep_vectors(self, arrivals: Sequence[Arrival]) -> None:
+        """Takes copies of level 0's inputs before they are centred, to be averaged over events."""
+        vectors_nD = self._memory.vectors.read([arrival.row for arrival in arrivals])
+        vectors_nD = torch.nan_to_num(vectors_nD, nan=0.0, posinf=0.0, neginf=0.0)
+        for arrival, vector_D in zip(arrivals, vectors_nD, strict=True):
+            arrival.vector = vector_D
 
     def _center(self, arrivals: Sequence[Arrival]) -> None:
         """Takes the mean of their videos out of level 0's inputs, which lie here as they were offered."""
@@ -196,6 +211,8 @@ class Forward:
             if state.prediction is None:
                 state.working_set.clear()
                 state.working_set.put(arrival.row, 0.0)
+                state.demarcation.missed()
+                state.recorder.add(None, arrival.vector)
             else:
                 compared.append(arrival)
         if compared:
@@ -210,7 +227,7 @@ class Forward:
         if self._grow is None:
             return
         on_top = level == len(self._levels) - 1
-        below_the_most = level < self._levels.config.max_levels - 1
+        below_the_most = level < self._levels.config.learned_levels - 1
         if on_top and below_the_most and self._inputs.total[level] > self._evolve_every:
             self._grow()
         self._inputs.count(level, inputs)
@@ -223,7 +240,12 @@ class Forward:
             state = arrival.lane.states[level]
             arrival.value = value
             full = config.force_fixed_buffer and state.working_set.offered >= config.working_set_size
-            arrival.boundary = state.demarcation(value) or full
+            arrival.boundary = state.demarcation(value, arrival.lane.index)
+            if arrival.boundary and state.demarcation.delay:
+                arrival.began = state.candidate
+            elif full and not arrival.boundary:
+                state.demarcation.ended()
+                arrival.boundary = True
             assert state.prediction is not None
             if self._grow is not None:
                 loss = DueLoss(level, state.prediction, arrival.row, arrival.timescale)
@@ -258,17 +280,20 @@ class Forward:
         """Records events that ended and hands their representations to the level above."""
         if not arrivals:
             return
-        rows = []
+        above = []
         for arrival in arrivals:
-            z_row = arrival.lane.states[level].z_row
+            began = arrival.began
+            z_row = arrival.lane.states[level].z_row if began is None else began.z_row
             assert z_row is not None, "a level with a prediction has a representation"
-            rows.append(z_row)
-        z_nD = self._memory.vectors.read(rows)
-        for arrival, z_D in zip(arrivals, z_nD, strict=True):
-            end_s = arrival.lane.index * self._levels.config.snippet_size
-            arrival.lane.states[level].recorder.end(end_s, arrival.value, z_D)
+            at = arrival.at if began is None else began.at
+            above.append(Arrival(arrival.lane, z_row, at, arrival.observation))
+        z_nD = self._memory.vectors.read([ended.row for ended in above])
+        for arrival, ended, z_D in zip(arrivals, above, z_nD, strict=True):
+            end_s = ended.at * self._levels.config.snippet_size
+            value = arrival.value if arrival.began is None else arrival.began.value
+            recorder = arrival.lane.states[level].recorder
+            recorder.end(end_s, value, z_D, before_last=arrival.began is not None)
         if level + 1 < len(self._levels):
-            above = [Arrival(a.lane, row, a.observation) for a, row in zip(arrivals, rows, strict=True)]
             self._receive(level + 1, above)
 
     def _join(self, level: int, arrivals: Sequence[Arrival]) -> None:
@@ -278,8 +303,14 @@ class Forward:
             assert value is not None
             if arrival.boundary:
                 state.working_set.clear()
-            state.recorder.add(value)
+            if arrival.began is not None:
+                state.working_set.put(arrival.began.row, arrival.began.value)
+            state.recorder.add(value, arrival.vector)
             state.working_set.put(arrival.row, value)
+            state.candidate = None
+            if state.demarcation.pending:
+                assert state.z_row is not None
+                state.candidate = Candidate(arrival.row, value, state.z_row, arrival.at)
             signal = Signal(arrival.lane.index, level, value, arrival.boundary)
             arrival.observation.signals.append(signal)
 

@@ -6,6 +6,7 @@ So that a run can go on with another number of workers or lanes than it stopped 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from torch import Tensor
@@ -112,6 +113,9 @@ def _renumber(lane: Lane, vectors: Rows, predicted_frames: Rows) -> None:
         state.working_set.rows = [vectors[row] for row in state.working_set.rows]
         state.z_row = None if state.z_row is None else vectors[state.z_row]
         state.last_row = None if state.last_row is None else vectors[state.last_row]
+        if state.candidate is not None:
+            row, z_row = vectors[state.candidate.row], vectors[state.candidate.z_row]
+            state.candidate = replace(state.candidate, row=row, z_row=z_row)
         if state.prediction is not None:
             rows = predicted_frames if level == 0 else vectors
             last, before = state.prediction.last, state.prediction.before

@@ -22,6 +22,7 @@ from streamer.events_table import (
     unpack_representations,
     write_table,
 )
+from streamer.merge_tree import MergeTree
 
 _MAX_LEVELS = 127  # the level column is int8
 _MAX_SNIPPETS = 2**31 - 1  # the children column is int32
@@ -59,6 +60,7 @@ class Hierarchy:
         snippets: number of snippets of the video.
         dim: D, the width of the representations; taken from the events where it is not given.
         metadata: what is stored beside the events: the configuration as JSON, the model's identity.
+        tree: in which the events of level 0 were merged; None where they were not. It has a file of its own.
     """
 
     video_id: str
@@ -68,6 +70,7 @@ class Hierarchy:
     snippets: int
     dim: int | None = None
     metadata: Mapping[str, str] = field(default_factory=dict)
+    tree: MergeTree | None = None
 
     def __post_init__(self) -> None:
         if self.dim is None:
@@ -87,6 +90,11 @@ class Hierarchy:
     def boundaries(self, level: int) -> np.ndarray:
         """Returns the seconds at which one event of a level ends and the next begins, float64 [n-1]."""
         return self._times(level)[0][1:]
+
+    def snippet_counts(self) -> np.ndarray:
+        """Returns how many snippets every event of level 0 has, int64 [n]."""
+        edges = np.append(self._times(0)[0], self.duration_s)
+        return np.diff(_snippets_before(edges, self.snippet_size, self.snippets))
 
     def validate(self) -> None:
         """Checks that every level tiles [0, duration_s) and that the levels are nested.
@@ -250,8 +258,7 @@ class Hierarchy:
         """Returns level, event, parent (-1 at the top) and children of every event, int64 [events] each."""
         starts = [self._times(level)[0] for level in range(self.num_levels)]
         counts = [len(times) for times in starts]
-        edges = np.append(starts[0], self.duration_s)
-        children = [np.diff(_snippets_before(edges, self.snippet_size, self.snippets))]
+        children = [self.snippet_counts()]
         parents = []
         for finer, coarser in pairwise(starts):
             parents.append(np.searchsorted(coarser, finer, side="right") - 1)

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from streamer.centring import Centre
 from streamer.config import Distance, StreamerConfig
-from streamer.demarcation import make_demarcation
+from streamer.demarcation import demarcation_of
 from streamer.hierarchy import Event
 from streamer.mixture import Mixture
 from streamer.recall import Ring
@@ -66,6 +66,23 @@ class Waiting:
     row: int | None = None
 
 
+@dataclass(frozen=True)
+class Candidate:
+    """An input of a level with which a new event may turn out to have begun.
+
+    Attributes:
+        row: where it lies.
+        value: its signal.
+        z_row: the representation of the running event before it.
+        at: the snippet at which that event would have ended.
+    """
+
+    row: int
+    value: float
+    z_row: int
+    at: int
+
+
 class LevelState:
     """What one level knows of the running video.
 
@@ -76,17 +93,25 @@ class LevelState:
     def __init__(self, config: StreamerConfig, level: int) -> None:
         self.distance: Distance = config.distance_of(level)
         self.working_set = WorkingSet(config.working_set_size, self.distance)
-        self.demarcation = make_demarcation(config.demarcation, self.distance)
+        self.demarcation = demarcation_of(config, level)
         self.recorder = EventRecorder()
+        self.candidate: Candidate | None = None
         self.z_row: int | None = None
         self.prediction: Prediction | None = None
         self.last_input = 0
         self.last_row: int | None = None
 
+    @property
+    def kept_rows(self) -> list[int]:
+        """Inputs of which representations to come may be made."""
+        rows, candidate = self.working_set.rows, self.candidate
+        return rows if candidate is None or candidate.row in rows else [*rows, candidate.row]
+
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
         self.z_row = None
         self.prediction = None
+        self.candidate = None
         self.working_set.clear()
 
 

@@ -131,7 +131,7 @@ class Replay:
 
     def _open_frames(self, lanes: Iterable[Lane], representations: Iterable[int]) -> set[int]:
         """Rows of frames that gradients to come may reach."""
-        rows = {row for lane in lanes for row in lane.states[0].working_set.rows}
+        rows = {row for lane in lanes for row in lane.states[0].kept_rows}
         for representation in representations:
             made = self._memory.made[representation]
             if made.level == 0:

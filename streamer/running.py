@@ -11,11 +11,12 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import torch
+from torch import Tensor
 
 from streamer.arithmetic import Arithmetic
 from streamer.centring import Centre
 from streamer.forward import DueLoss
-from streamer.lane import Lane, LevelState, Prediction, Waiting
+from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting
 from streamer.learner import Loss
 from streamer.memory import Made, Memory
 from streamer.recorder import EndedEvent, EventRecorder
@@ -116,7 +117,10 @@ def _level_state(state: LevelState) -> State:
         "prediction": None if state.prediction is None else asdict(state.prediction),
         "last_input": state.last_input,
         "last_row": state.last_row,
+        "candidate": None if state.candidate is None else asdict(state.candidate),
         "event": (recorder.start_s, recorder.signal_sum, recorder.signal_count),
+        "inputs": None if recorder.input_sum is None else (recorder.input_sum.clone(), recorder.input_count),
+        "last": None if recorder.last is None else _copied(recorder.last),
         "ended": [
             (
                 e.start_s,
@@ -128,6 +132,11 @@ def _level_state(state: LevelState) -> State:
             for e in recorder.ended
         ],
     }
+
+
+def _copied(last: tuple[float | None, Tensor | None]) -> tuple[float | None, Tensor | None]:
+    value, vector = last
+    return value, None if vector is None else vector.clone()
 
 
 def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
@@ -142,6 +151,11 @@ def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
     level.recorder = EventRecorder()
     recorder = level.recorder
     recorder.start_s, recorder.signal_sum, recorder.signal_count = state["event"]
+    if state.get("inputs") is not None:
+        recorder.input_sum, recorder.input_count = state["inputs"]
+    recorder.last = state.get("last")
+    candidate = state.get("candidate")
+    level.candidate = None if candidate is None else Candidate(**candidate)
     recorder.ended = [EndedEvent(*event) for event in state["ended"]]
 
 

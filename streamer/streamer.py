@@ -17,6 +17,7 @@ from streamer.lane import Lane, Waiting
 from streamer.learner import Learner
 from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
+from streamer.merged_levels import with_merged_levels
 from streamer.modules import Level
 from streamer.recall import Recall
 from streamer.rehearsal import Rehearsal
@@ -208,13 +209,16 @@ class Streamer:
             state.recorder.end(duration_s, None, z_D)
         levels = watched.events()
         self.start_video(lane)
-        return Hierarchy(
+        hierarchy = Hierarchy(
             video_id=video_id,
             duration_s=duration_s,
             snippet_size=size,
             snippets=snippets,
             levels=levels,
             dim=self.config.feature_dim,
+        )
+        return (
+            with_merged_levels(hierarchy, self.config) if self.config.upper_levels == "merged" else hierarchy
         )
 
     def start_video(self, lane: int = 0) -> None:

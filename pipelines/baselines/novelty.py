@@ -33,13 +33,15 @@ def predict_novelty(video: WatchedVideo, config: BaselineConfig) -> Prediction:
     inputs_ND, first_snippets = video.centred, list(range(video.snippets))
     for level in range(config.levels):
         demarcation = make_demarcation(config.demarcation, config.distance)
+        demarcation.missed()
         values = consecutive(inputs_ND, config.distance)
         measured = [
-            Signal(snippet, level, value, demarcation(value))
+            Signal(snippet, level, value, demarcation(value, snippet))
             for snippet, value in zip(first_snippets[1:], values.tolist(), strict=True)
         ]
         signals += measured
-        starts.append([signal.index for signal in measured if signal.boundary])
+        known = [place for place, signal in enumerate(measured, start=1) if signal.boundary]
+        starts.append([first_snippets[place - demarcation.delay] for place in known])
         if not starts[-1]:
             break
         first_snippets = [0, *starts[-1]]

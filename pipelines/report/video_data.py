@@ -122,7 +122,8 @@ def signal_data(table: pa.Table, model: StreamerConfig | None, level: int) -> di
         return None
     values = of_level["signal"].to_numpy().astype(np.float64)
     boundaries = of_level["boundary"].to_numpy(zero_copy_only=False).astype(bool)
-    compared = None if model is None else compare(values, boundaries, model, level)
+    snippets = of_level["snippet"].to_numpy()
+    compared = None if model is None else compare(values, boundaries, model, level, snippets)
     limits = None if compared is None else compared.limits
     shown = values if compared is None else compared.values
     known = np.concatenate([shown, [] if limits is None else limits])
@@ -133,7 +134,7 @@ def signal_data(table: pa.Table, model: StreamerConfig | None, level: int) -> di
         name = f"summed {name}"
     return {
         "name": name,
-        "snippets": differences(of_level["snippet"].to_numpy()),
+        "snippets": differences(snippets),
         "low": low,
         "high": high,
         "values": quantised(shown, low, high),

@@ -12,7 +12,8 @@ from pipelines.config import TrainConfig, laptop_model
 from pipelines.options import describe, option_types
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
-from streamer.config import fits, nearest, require
+from streamer.checks import fits
+from streamer.config import nearest, require
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
