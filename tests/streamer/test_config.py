@@ -69,6 +69,7 @@ def test_defaults_are_those_of_the_release():
         ({"demarcation": {"mode": "fixed", "threshold": math.nan}}, "model.demarcation.threshold"),
         ({"demarcation": {"mode": "fixed", "threshold": "0.5"}}, "model.demarcation.threshold"),
         ({"demarcation": {"threshold": 0.5}}, "model.demarcation.threshold"),
+        ({"demarcation": {"relative": True}}, "model.demarcation.relative"),
         ({"demarcation": {"window_size": 0}}, "model.demarcation.window_size"),
         ({"demarcation": {"mode": "median"}}, "model.demarcation.mode"),
         ({"demarcation": {"modifier_type": "divide"}}, "model.demarcation.modifier_type"),
