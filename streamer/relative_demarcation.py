@@ -29,6 +29,8 @@ class RelativeDemarcation:
     """Lets a rule read the logarithm of each error over the level of those before.
 
     Attributes:
+        delay: that of the rule.
+        pending: that of the rule.
         limit: beyond which the last signal would have been bad; NaN where it was compared with nothing.
 
     Args:
@@ -37,20 +39,10 @@ class RelativeDemarcation:
     """
 
     def __init__(self, rule: Demarcation, distance: Distance) -> None:
-        self.limit = math.nan
+        self.delay, self.pending, self.limit = rule.delay, rule.pending, math.nan
         self._rule = rule
         self._similar = distance == "similarity"
         self._level: float | None = None
-
-    @property
-    def delay(self) -> int:
-        """That of the rule."""
-        return self._rule.delay
-
-    @property
-    def pending(self) -> bool:
-        """That of the rule."""
-        return self._rule.pending
 
     def __call__(self, signal: float, index: int | None = None) -> bool:
         """Asks the rule; not about the first signal, before which there is no level."""
@@ -58,11 +50,12 @@ class RelativeDemarcation:
         error, level = max(0.0, self._between(signal)), self._level
         if level is None:
             self._level, self.limit = error, math.nan
-            self._rule.missed()
+            self.missed()
             return False
         self._level = level + (error - level) / INPUTS
         ratio = math.log((error + FLOOR) / (level + FLOOR))
         boundary = self._rule(ratio if abs(ratio) >= STILL else 0.0, index)
+        self.pending = self._rule.pending
         times = math.exp(min(self._rule.limit, LARGEST))
         self.limit = self._between(times * (level + FLOOR) - FLOOR)
         return boundary
@@ -70,10 +63,12 @@ class RelativeDemarcation:
     def missed(self) -> None:
         """An input of the level came without a signal."""
         self._rule.missed()
+        self.pending = self._rule.pending
 
     def ended(self) -> None:
         """Something else than this rule has ended an event before the last input."""
         self._rule.ended()
+        self.pending = self._rule.pending
 
     def remembered(self) -> list[float]:
         """The level, or -1, and what the rule remembers."""
@@ -84,6 +79,7 @@ class RelativeDemarcation:
         level, *remembered = values
         self._level = None if level < 0 else level
         self._rule.recall(remembered)
+        self.pending = self._rule.pending
 
     def _between(self, value: float) -> float:
         """The error of a signal, or the signal of an error."""
