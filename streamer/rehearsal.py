@@ -63,7 +63,6 @@ class Rehearsal:
         config = levels.config
         self._levels, self._memory = levels, memory
         self._config = config.learning
-        self._first = first
         self.reservoirs = [
             make_reservoir(config.learning, levels.seed, lane) for lane in range(first, first + lanes)
         ]
@@ -191,18 +190,19 @@ class Rehearsal:
         for name, column in self._columns.items():
             column[first : first + len(pasts)] = columns[name].to(column)
 
-    def inherit(self, states: Sequence[State], lanes: int) -> None:
+    def inherit(self, states: Sequence[State], first: int, lanes: int) -> None:
         """Begins with what lanes kept that were others, or as many elsewhere.
 
         Where there were as many lanes over all replicas as there are now, each goes on. Otherwise what they
         kept is dealt evenly, as far as there is room, and lanes that are not full take what comes next.
 
         Args:
-            states: of all lanes of all former replicas, in order.
-            lanes: number of lanes over all replicas now.
+            states: of all lanes of all former workers, in order.
+            first: number of this one's first lane, over all workers.
+            lanes: number of lanes over all workers now.
         """
         if len(states) == lanes:
-            self.restore(states[self._first : self._first + len(self.reservoirs)])
+            self.restore(states[first : first + len(self.reservoirs)])
             return
         pasts = [past for state in states for past in state["pasts"]]
         columns = {name: torch.cat([state["columns"][name] for state in states]) for name in self._columns}
@@ -217,7 +217,7 @@ class Rehearsal:
         order = [place for _, place in in_turn]
         seen = sum(counts) // lanes
         for lane, reservoir in enumerate(self.reservoirs):
-            dealt = order[self._first + lane :: lanes][: reservoir.capacity]
+            dealt = order[first + lane :: lanes][: reservoir.capacity]
             dealt.reverse()
             reservoir.inherit(len(dealt), seen)
             own = {name: column[dealt] for name, column in columns.items()}

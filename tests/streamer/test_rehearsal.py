@@ -65,7 +65,7 @@ def test_as_many_lanes_on_other_workers_go_on():
     assert model.rehearsal is not None
     other = engine(CONFIG, 3)
     assert other.rehearsal is not None
-    other.rehearsal.inherit(deepcopy(model.rehearsal.state()), 3)
+    other.rehearsal.inherit(deepcopy(model.rehearsal.state()), 0, 3)
     assert kept(other) == kept(model)
     assert [one.draw(4) for one in other.rehearsal.reservoirs] == [
         one.draw(4) for one in model.rehearsal.reservoirs
@@ -77,7 +77,7 @@ def test_other_lanes_share_what_was_kept(before, after):
     model, other = watched(before), engine(CONFIG, after)
     assert model.rehearsal is not None
     assert other.rehearsal is not None
-    other.rehearsal.inherit(model.rehearsal.state(), after)
+    other.rehearsal.inherit(model.rehearsal.state(), 0, after)
     old, new = list(chain(*kept(model))), kept(other)
     assert set(chain(*new)) <= set(old)
     assert sum(map(len, new)) == min(len(old), 10 * after)
@@ -94,7 +94,7 @@ def test_the_most_recent_are_dealt_by_age(before, after):
     assert model.rehearsal is not None
     assert other.rehearsal is not None
     states = model.rehearsal.state()
-    other.rehearsal.inherit(states, after)
+    other.rehearsal.inherit(states, 0, after)
     ages = {}  # by what was kept
     for lane, state in zip(kept(model), states, strict=True):
         seen = state["reservoir"]["seen"]
