@@ -185,7 +185,7 @@ def _joined(word: str, rest: deque[str], options: Mapping[str, Any]) -> str:
     """
     name, equals, value = word.partition("=")
     kind = options.get(name[2:]) if name.startswith("--") else None
-    kinds = [part for part in (kind, *get_args(kind)) if get_origin(part) is list]
+    kinds = [part for part in (kind, *get_args(kind)) if get_origin(part) in (list, tuple)]
     if not kinds:
         return word
     values = [value] if equals else []
@@ -193,7 +193,7 @@ def _joined(word: str, rest: deque[str], options: Mapping[str, Any]) -> str:
         values.append(rest.popleft())
     if not values or (len(values) == 1 and values[0].startswith("[")):
         return "=".join([name, *values])
-    (element,) = get_args(kinds[0])
+    element = get_args(kinds[0])[0]
     texts = values if element in (int, float, bool) else [json.dumps(value) for value in values]
     return f"{name}=[{', '.join(texts)}]"
 

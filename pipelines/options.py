@@ -26,7 +26,8 @@ def describe(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return f"one of {', '.join(parts)}"
     if get_origin(kind) is tuple:
-        return f"a list of {len(parts)}, each {describe(parts[0])}"
+        count = "" if parts[-1] is Ellipsis else f" of {len(parts)}"
+        return f"a list{count}, each {describe(parts[0])}"
     if get_origin(kind) is list:
         return f"a list, each {describe(parts[0])}"
     if dataclasses.is_dataclass(kind) or len(parts) != 1:

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from streamer.config import Distance, StreamerConfig
-from streamer.demarcation import make_demarcation
+from streamer.demarcation import demarcation_of
 from streamer.hierarchy import Event
 from streamer.tally import Tally
 from tests.plain import distance
@@ -89,20 +89,37 @@ class EventRecorder:
     def __init__(self) -> None:
         self.events: list[Event] = []
         self._start_s = 0.0
-        self._sum = 0.0
-        self._count = 0
+        self._values: list[float | None] = []
 
-    def add(self, value: float) -> None:
-        """Takes in a signal that belongs to the running event."""
-        self._sum += value
-        self._count += 1
+    def add(self, value: float | None) -> None:
+        """Takes in an input of the running event, by its signal where it has one."""
+        self._values.append(value)
 
-    def end(self, end_s: float, boundary_signal: float | None, z_D: Tensor | None) -> None:
-        """Ends the running event at `end_s` seconds."""
-        mean = self._sum / self._count if self._count else None
+    def end(self, end_s: float, boundary_signal: float | None, z_D: Tensor | None, delay: int = 0) -> None:
+        """Ends the running event at `end_s` seconds; the last `delay` inputs are of the next one."""
+        values, self._values = self._values[: len(self._values) - delay], self._values[-delay:] * (delay > 0)
+        known = [value for value in values if value is not None]
+        mean = sum(known) / len(known) if known else None
         z = None if z_D is None else z_D.detach().to("cpu", torch.float32, copy=True).numpy()
         self.events.append(Event(self._start_s, end_s, mean, boundary_signal, z))
-        self._start_s, self._sum, self._count = end_s, 0.0, 0
+        self._start_s = end_s
+
+
+@dataclass(frozen=True)
+class Previous:
+    """A level's last input, should an event turn out to have begun with it.
+
+    Attributes:
+        x: the input.
+        value: its signal.
+        z: the representation of the running event before it.
+        at: the snippet at which that event would have ended.
+    """
+
+    x: Tensor
+    value: float
+    z: Tensor
+    at: int
 
 
 class LevelState:
@@ -111,7 +128,7 @@ class LevelState:
     def __init__(self, config: StreamerConfig, level: int) -> None:
         self.distance: Distance = config.distance_of(level)
         self.working_set = WorkingSet(config.working_set_size, self.distance)
-        self.demarcation = make_demarcation(config.demarcation, self.distance)
+        self.demarcation = demarcation_of(config, level)
         self.recorder = EventRecorder()
         self.z_D: Tensor | None = None
         self.prediction: Tensor | None = None
@@ -119,11 +136,13 @@ class LevelState:
         self.last: Tensor | None = None
         self.before: Tensor | None = None
         self.known: list[Tensor] = []
+        self.previous: Previous | None = None
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
         self.z_D = None
         self.prediction = None
+        self.previous = None
         self.working_set.clear()
 
 
@@ -177,7 +196,7 @@ class Lane:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
         x = self._centred(x) if self.config.center else x
-        self._receive(0, x, observation)
+        self._receive(0, x, self.index, observation)
         self._observed.append(x)
         self.index += 1
         return observation
@@ -208,7 +227,7 @@ class Lane:
         for level in range(len(self.states), len(self.levels)):
             self.states.append(LevelState(self.config, level))
 
-    def _receive(self, level: int, x: Tensor, observation: Observation) -> None:
+    def _receive(self, level: int, x: Tensor, at: int, observation: Observation) -> None:
         self._grow_if_due(level)
         self.follow_growth()
         state = self.states[level]
@@ -220,6 +239,8 @@ class Lane:
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
+            state.demarcation.missed()
+            state.recorder.add(None)
             self._predict(level)
             return
         signal = distance.signal(state.distance, state.prediction, x)
@@ -231,12 +252,22 @@ class Lane:
             known = [z_D.detach() for z_D in state.known]
             past = Past(state.working_set.stacked(), known, last, before, x)
             observation.due.append(DueLoss(level, loss, timescale, past))
-        boundary = state.demarcation(value)
+        boundary = state.demarcation(value, self.index)
         full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
-        if boundary or full:
-            self._end_event(level, value, observation)
+        if boundary and state.demarcation.delay:
+            began = state.previous
+            assert began is not None
+            self._end_event(level, began.at, began.value, began.z, observation, delay=1)
+            state.working_set.put(began.x, began.value)
+        elif boundary or full:
+            if not boundary:
+                state.demarcation.ended()
+            assert state.z_D is not None, "a level with a prediction has a representation"
+            self._end_event(level, at, value, state.z_D, observation)
         state.recorder.add(value)
         state.working_set.put(x, value)
+        assert state.z_D is not None
+        state.previous = Previous(x, value, state.z_D, at)
         self._predict(level)
         observation.signals.append(Signal(self.index, level, value, boundary or full))
 
@@ -255,16 +286,21 @@ class Lane:
         if self._grow is None:
             return
         on_top = level == len(self.levels) - 1
-        if on_top and level < self.config.max_levels - 1 and self._inputs.total[level] > self._evolve_every:
+        if (
+            on_top
+            and level < self.config.learned_levels - 1
+            and self._inputs.total[level] > self._evolve_every
+        ):
             self._grow()
         self._inputs.count(level)
 
-    def _end_event(self, level: int, value: float, observation: Observation) -> None:
+    def _end_event(
+        self, level: int, at: int, value: float, z_D: Tensor, observation: Observation, delay: int = 0
+    ) -> None:
         state = self.states[level]
-        assert state.z_D is not None, "a level with a prediction has a representation"
-        state.recorder.end(self.index * self.config.snippet_size, value, state.z_D)
+        state.recorder.end(at * self.config.snippet_size, value, z_D, delay)
         if level + 1 < len(self.levels):
-            self._receive(level + 1, state.z_D.detach(), observation)
+            self._receive(level + 1, z_D.detach(), at, observation)
         state.working_set.clear()
 
     def _predict(self, level: int) -> None:

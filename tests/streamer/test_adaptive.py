@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from streamer.config import StreamerConfig
+from streamer.demarcation_config import DemarcationConfig
 from streamer.schedule import Schedule
 from tests.oracle import fill_level
 from tests.plain.shared_lanes import Seen, SharedLanes, Video
@@ -28,12 +29,25 @@ BASE = {"evolve_every": 3, "working_set_size": 3, "force_fixed_buffer": True}
 FRAMES = {**BASE, "modality": "frames", "frame_size": SIZE, "channels": (4, 4, 8, 8)}
 RESIDUAL = {**BASE, "residual": True}
 MIXING = {**RESIDUAL, "mixing": True}
+UNFORCED = {"evolve_every": 3, "working_set_size": 3}
+PEAKS = DemarcationConfig(mode="peak", window_size=8, share=0.5)
+QUANTILES = DemarcationConfig(mode="quantile", window_size=8, share=0.4, least_length=2)
+DEVIATIONS = DemarcationConfig(mode="deviation", window_size=8, deviations=0.5)
+CALIBRATED = DemarcationConfig(mode="peak", window_size=20, least_length=2)
 EVERY_3 = {"optimize_every": 3, "lr": 3e-3}
 LOWEST = {**EVERY_3, "step_level": "lowest"}
 KEPT = {**LOWEST, "keep_predictions": True}
 REPLAY = {**KEPT, "replay": 12, "replay_batch": 5}
 CASES: dict[str, StreamerConfig] = {
     "residual": tiny(**RESIDUAL, learning={"optimize_every": 2}),
+    "peaks": tiny(**UNFORCED, demarcation=PEAKS, learning={"optimize_every": 1}),
+    "peaks, forced ends, kept predictions": tiny(**RESIDUAL, demarcation=PEAKS, learning=KEPT),
+    "peaks of frames, kept predictions": tiny(**FRAMES, residual=True, demarcation=PEAKS, learning=KEPT),
+    "quantiles": tiny(**BASE, demarcation=QUANTILES, learning=LOWEST),
+    "deviations": tiny(**UNFORCED, residual=True, demarcation=DEVIATIONS, learning=LOWEST),
+    "peaks by timescales": tiny(
+        **UNFORCED, max_levels=2, timescales=(1.5, 4.0), demarcation=CALIBRATED, learning=LOWEST
+    ),
     "residual, one level": tiny(**RESIDUAL, max_levels=1, learning=EVERY_3),
     "residual, two levels of errors": tiny(**RESIDUAL, max_levels=2, distance="distance"),
     "residual of frames": tiny(**FRAMES, residual=True, learning={"optimize_every": 2}),
@@ -52,10 +66,11 @@ CASES: dict[str, StreamerConfig] = {
     "shortcut, two levels of errors": tiny(
         **RESIDUAL, shortcut=True, max_levels=2, distance="distance", learning=REPLAY
     ),
-    "all": tiny(
-        **MIXING, shortcut=True, recall=12, center=True, learning={**REPLAY, "replay_from": "recent"}
+    "everything": tiny(
+        **{**UNFORCED, "residual": True, "mixing": True, "recall": 12, "shortcut": True, "center": True},
+        demarcation=DemarcationConfig(mode="peak", window_size=8, share=0.5, relative=True),
+        learning={**REPLAY, "replay_from": "recent"},
     ),
-    "mixing": tiny(**MIXING, learning=KEPT),
     "mixing after steps that empty": tiny(**MIXING, center=True, learning=EVERY_3),
     "mixing, one level of errors": tiny(**MIXING, max_levels=1, distance="distance", learning=KEPT),
     "recall": tiny(**MIXING, recall=40, learning=LOWEST),

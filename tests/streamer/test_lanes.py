@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from streamer.config import DemarcationConfig, StreamerConfig
+from streamer.demarcation_config import ADAPTIVE_MODES
 from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 from tests.oracle import fill_level
@@ -249,17 +250,24 @@ def test_inputs_that_are_zero_or_repeat_equal_plain_models(modality, distance):
     assert_same_model(model, reference)
 
 
+ADAPTIVE_RULES = [
+    *({"mode": mode, "window_size": 8, "least_length": least} for mode in ADAPTIVE_MODES for least in (1, 3)),
+    *({"mode": mode, "window_size": 20, "share": 0.5} for mode in ("quantile", "peak")),
+    {"mode": "deviation", "window_size": 6, "deviations": 0.3},
+]
 RULES: dict[str, list[dict[str, Any]]] = {
     "similarity": [
         *({"window_size": size, "modifier": factor} for size in (1, 3, 50) for factor in (0.8, 1.0, 1.2)),
         *({"window_size": 5, "modifier_type": "add", "modifier": offset} for offset in (-0.1, 0.0, 0.1)),
         *({"mode": "fixed", "threshold": threshold} for threshold in (-2.0, 0.0, 0.5, 2.0)),
+        *ADAPTIVE_RULES,
     ],
     "distance": [
         *({"window_size": size, "modifier": factor} for size in (1, 3, 50) for factor in (0.8, 1.0, 1.2)),
         *({"window_size": 5, "modifier_type": "add", "modifier": offset} for offset in (-0.1, 0.0, 0.1)),
         *({"mode": "fixed", "threshold": threshold} for threshold in (-1.0, 0.8, 2.0, 1e9)),
         *({"mode": "accumulate", "threshold": threshold} for threshold in (1.0, 5.0)),
+        *ADAPTIVE_RULES,
     ],
 }
 

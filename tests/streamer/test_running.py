@@ -18,6 +18,7 @@ SNIPPETS = 48
 VECTORS = tiny(evolve_every=5, force_fixed_buffer=True)
 FRAMES = replace(VECTORS, modality="frames", frame_size=16, channels=(4, 4, 8, 8))
 LOWEST = replace(VECTORS.learning, step_level="lowest", keep_predictions=True)
+PEAKS = DemarcationConfig(mode="peak", window_size=8, share=0.5)
 CONFIGS = {
     "vectors": VECTORS,
     "frames": FRAMES,
@@ -29,6 +30,15 @@ CONFIGS = {
         VECTORS, residual=True, shortcut=True, learning=replace(LOWEST, keep_predictions=False)
     ),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
+    "peaks": replace(VECTORS, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),
+    "peaks of frames": replace(FRAMES, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),
+    "timescales, merged": tiny(
+        evolve_every=100_000,
+        timescales=(1.5, 4.0, 10.0),
+        demarcation=replace(PEAKS, share=0.1, least_length=2),
+        upper_levels="merged",
+        center=True,
+    ),
 }
 
 

@@ -1,0 +1,141 @@
+"""Levels that are merged from the finest events when a video ends."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from streamer.demarcation_config import DemarcationConfig
+from streamer.hierarchy import Event, Hierarchy
+from streamer.merged_levels import merged_level, with_merged_levels
+from streamer.streamer import Streamer
+from tests.streamer.tiny import tiny, vectors
+
+RULE = DemarcationConfig(mode="quantile", window_size=30, share=0.3)
+CALIBRATED = DemarcationConfig(mode="peak", window_size=60, least_length=2)
+MERGED: dict[str, Any] = {"evolve_every": 100_000, "upper_levels": "merged", "demarcation": RULE}
+
+
+def hierarchy(lengths: list[int], values: list[float]) -> Hierarchy:
+    """Events of so many snippets of half a second, represented by one number, 8 times."""
+    edges = np.concatenate([[0], np.cumsum(lengths)]) * 0.5
+    events = [
+        Event(start, end, value / 10, value / 5, np.full(8, value, np.float32))
+        for (start, end), value in zip(pairwise(edges.tolist()), values, strict=True)
+    ]
+    return Hierarchy("v", float(edges[-1]), 0.5, [events], sum(lengths))
+
+
+def scenes(count: int, length: int, dim: int = 8) -> np.ndarray:
+    random = np.random.default_rng(0)
+    return np.repeat(random.normal(3, 2, (count, dim)), length, axis=0) + random.normal(
+        0, 0.1, (count * length, dim)
+    )
+
+
+def test_counts_follow_from_timescales():
+    config = tiny(**{**MERGED, "demarcation": CALIBRATED}, timescales=(2.0, 6.0, 30.0))
+    merged = with_merged_levels(hierarchy([4] * 30, list(range(30))), config)  # 60 s
+    assert [len(level) for level in merged.levels] == [30, 10, 2]
+    merged.validate()
+
+
+def test_counts_shrink_by_branching_without_timescales():
+    merged = with_merged_levels(hierarchy([4] * 30, list(range(30))), tiny(**MERGED, branching=3.0))
+    assert [len(level) for level in merged.levels] == [30, 10, 3]
+    merged.validate()
+
+
+@pytest.mark.parametrize("events", [1, 2, 3])
+def test_every_video_has_all_levels(events):
+    config = tiny(**MERGED, max_levels=4)
+    merged = with_merged_levels(hierarchy([2] * events, list(range(events))), config)
+    assert [len(level) for level in merged.levels] == [events, 1, 1, 1]
+    merged.validate()
+
+
+def test_alike_neighbours_are_merged_with_their_means_and_heights():
+    whole = hierarchy([1, 3, 2, 2], [0.0, 1.0, 10.0, 12.0])
+    merged = with_merged_levels(whole, tiny(**MERGED, branching=2.0))
+    one, other = merged.levels[1]
+    assert (one.start_s, one.end_s, other.start_s, other.end_s) == (0.0, 2.0, 2.0, 4.0)
+    assert one.representation is not None
+    assert other.representation is not None
+    assert one.representation.tolist() == [0.75] * 8
+    assert other.representation.tolist() == [11.0] * 8
+    assert one.mean_signal == pytest.approx(0.075)
+    # Ward: 4 * 4 / 8 times the squared distance of the means.
+    assert one.boundary_signal == pytest.approx(2 * 8 * (11 - 0.75) ** 2)
+    assert other.boundary_signal is None
+
+
+def test_unknown_signals_count_for_nothing():
+    whole = hierarchy([2, 2], [1.0, 3.0])
+    silent = Event(0.0, 1.0, None, 0.5, whole.levels[0][0].representation)
+    merged = with_merged_levels(Hierarchy("v", 2.0, 0.5, [[silent, whole.levels[0][1]]], 4), tiny(**MERGED))
+    assert merged.levels[1][0].mean_signal == pytest.approx(0.3)
+
+
+@pytest.mark.parametrize("train", [True, False], ids=["training", "inference"])
+def test_events_of_all_levels_are_represented_by_the_mean_of_their_inputs_as_they_came(train):
+    for rule in (RULE, DemarcationConfig(mode="peak", window_size=30, share=0.5)):
+        config = tiny(**{**MERGED, "demarcation": rule}, center=True, residual=True)
+        model, x = Streamer(config, train=train), scenes(10, 8)
+        for vector in torch.from_numpy(x):
+            model.observe(vector)
+        found = model.end_video()
+        found.validate()
+        assert found.num_levels == 3
+        assert len(found.levels[0]) > 5
+        for level in found.levels:
+            for event in level:
+                assert event.representation is not None
+                inputs = x[int(event.start_s / 0.5) : int(event.end_s / 0.5)]
+                np.testing.assert_allclose(event.representation, inputs.mean(axis=0), rtol=1e-4, atol=1e-5)
+
+
+def test_only_level_0_is_learned():
+    model = Streamer(tiny(**{**MERGED, "demarcation": DemarcationConfig(mode="fixed", threshold=2.0)}))
+    levels = {signal.level for x in vectors(60) for signal in model.observe(x)}
+    assert (len(model.levels), levels) == (1, {0})
+    found = model.end_video()
+    assert found.tree is not None
+    assert found.tree.events == len(found.levels[0])
+
+
+def test_scenes_are_a_level():
+    config = tiny(
+        **{**MERGED, "demarcation": CALIBRATED},
+        timescales=(2.0, 6.0),
+        max_levels=2,
+        center=True,
+        residual=True,
+    )
+    model = Streamer(config, train=False)
+    for vector in torch.from_numpy(scenes(20, 12)):
+        model.observe(vector)
+    found = model.end_video()
+    assert found.boundaries(1).tolist() == [6.0 * scene for scene in range(1, 20)]
+
+
+def test_a_learned_model_has_no_tree():
+    model = Streamer(tiny(), train=False)
+    for x in vectors(10):
+        model.observe(x)
+    assert model.end_video().tree is None
+
+
+def test_a_video_cut_coarser_has_the_levels_that_are_asked_for():
+    whole = with_merged_levels(hierarchy([2] * 12, list(range(12))), tiny(**MERGED))
+    assert whole.tree is not None
+    finer: set[float] = set(whole.boundaries(0).tolist())
+    for count in range(12, 0, -1):
+        level = merged_level(whole, whole.tree, count)
+        starts = {event.start_s for event in level[1:]}
+        assert len(level) == count
+        assert starts <= finer
+        finer = starts
