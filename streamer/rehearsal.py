@@ -20,11 +20,11 @@ import torch
 from torch import Tensor
 
 from streamer.credit import reach_weights
-from streamer.forward import DueLoss
 from streamer.lane import befores, lasts
 from streamer.learner import Learner
 from streamer.levels import Levels
 from streamer.memory import Memory, padded
+from streamer.observation import DueLoss
 from streamer.replay import by_length, output_gradients
 from streamer.reservoir import make_reservoir
 from streamer.rows import to_device, to_index

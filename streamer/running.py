@@ -15,10 +15,10 @@ from torch import Tensor
 
 from streamer.arithmetic import Arithmetic
 from streamer.centring import Centre
-from streamer.forward import DueLoss
 from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting
 from streamer.learner import Loss
 from streamer.memory import Made, Memory
+from streamer.observation import DueLoss
 from streamer.recorder import EndedEvent, EventRecorder
 from streamer.rows import RowTable
 from streamer.tally import Tally

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from streamer.config import Precision, StreamerConfig
 from streamer.errors import ConfigError, StreamerError
-from streamer.forward import DueLoss, Forward, Observation
+from streamer.forward import Forward
 from streamer.hierarchy import Hierarchy
 from streamer.lane import Lane, Waiting
 from streamer.learner import Learner
@@ -19,6 +19,7 @@ from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
 from streamer.merged_levels import with_merged_levels
 from streamer.modules import Level
+from streamer.observation import DueLoss, Observation
 from streamer.recall import Recall
 from streamer.rehearsal import Rehearsal
 from streamer.replay import Replay
