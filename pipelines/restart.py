@@ -153,7 +153,8 @@ def _move_in(
     _restore(model, saved, heir_of, shared=shared, running=False)
     assert model.learner is not None
     if model.rehearsal is not None:
-        model.rehearsal.inherit(_past_losses(saved), workers * len(model.lanes))
+        lanes = len(model.lanes)
+        model.rehearsal.inherit(_past_losses(saved), rank * lanes, workers * lanes)
     wanted = {name for slot in slots for name in slot}
     found: dict[str, RunningVideo] = {}
     for other, position in enumerate(positions):

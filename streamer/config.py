@@ -17,6 +17,7 @@ from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
 from streamer.extractors import COMB, is_extractor_name
 from streamer.features import FEATURE_DIM
+from streamer.learning_config import LearningConfig
 from streamer.palette import PALETTE_DIM
 from streamer.timescales import check_ascending, format_timescale
 
@@ -24,66 +25,10 @@ T = TypeVar("T")
 
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
+LEAST_RECALL = 3  # inputs: the two that must recur, and what followed them
 
 PRICES = (0.125, 1.0, 5.0, 10.0)
 """Of merged levels where neither prices nor timescales are named: parts of a motion, views, scenes (two)."""
-
-
-@dataclass(frozen=True)
-class LearningConfig:
-    """How parameters follow the losses.
-
-    Attributes:
-        lr: Adam's learning rate.
-        alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
-            per level.
-        optimize_every: losses of the level in `step_level` between two optimiser steps.
-        step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
-            which meets one at every snippet.
-        keep_predictions: after an optimiser step make representations and predictions anew from the working
-            sets as they stand, with the new parameters; off, a step empties them, and every level's next
-            input meets no prediction and gives no signal.
-        replay: past losses of each lane that are kept, a random sample of all that it met, to be learned from
-            again; 0 for none. For models of vectors, or of frozen features.
-        replay_batch: so many of them, drawn from each lane's, join every optimiser step.
-        hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
-        hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
-    """
-
-    lr: float = 1e-4
-    alpha: float = 3.0
-    optimize_every: int = 100
-    step_level: Literal["highest", "lowest"] = "highest"
-    keep_predictions: bool = False
-    replay: int = 0
-    replay_batch: int = 16
-    hgn_timescale: bool = True
-    hgn_reach: bool = True
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.learning")
-        require(self.lr > 0, f"model.learning.lr must be positive, not {self.lr}")
-        require(self.alpha > 0, f"model.learning.alpha must be positive, not {self.alpha}")
-        require(
-            self.optimize_every >= 1,
-            f"model.learning.optimize_every must be at least 1, not {self.optimize_every}",
-        )
-        self._check_replay()
-
-    def _check_replay(self) -> None:
-        require(self.replay >= 0, f"model.learning.replay must not be negative, not {self.replay}")
-        if self.replay == 0:
-            require(
-                self.replay_batch == 16,
-                "model.learning.replay_batch has no effect while model.learning.replay is 0: remove it, or "
-                "set model.learning.replay to the number of past losses to keep",
-            )
-            return
-        require(
-            1 <= self.replay_batch <= self.replay,
-            f"model.learning.replay_batch must be from 1 to model.learning.replay ({self.replay}), not "
-            f"{self.replay_batch}",
-        )
 
 
 @dataclass(frozen=True)
@@ -112,6 +57,12 @@ class StreamerConfig:
             scaled to the last input's length.
         center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
             vectors and features.
+        shortcut: p has a linear path from the level's last two inputs to its prediction, learned from zero;
+            for vectors and features, with `residual`.
+        mixing: level 0's signal judges a mixture of its last input, what `recall` expects and the learned
+            prediction, weighed by how well each did lately; for vectors and features, with `residual`.
+        recall: last inputs of the running video in which level 0 looks for what followed when inputs came as
+            they come now, to take part in the mixture; 0 for none.
         demarcation: when an event ends.
         timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
@@ -139,6 +90,9 @@ class StreamerConfig:
     force_base_distance: bool = False
     residual: bool = False
     center: bool = False
+    shortcut: bool = False
+    mixing: bool = False
+    recall: int = 0
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
@@ -176,9 +130,29 @@ class StreamerConfig:
             not (self.learning.replay and self.encodes_frames),
             "model.learning.replay keeps vectors, not frames: remove it, or set model.features",
         )
+        self._check_mixing()
         self._check_timescales()
         self._check_upper_levels()
         self._check_features()
+
+    def _check_mixing(self) -> None:
+        for name in ("shortcut", "mixing"):
+            require(
+                not (getattr(self, name) and self.encodes_frames),
+                f"model.{name} is for vectors, not for frames: remove it, or set model.features",
+            )
+            require(
+                self.residual or not getattr(self, name),
+                f"model.{name} has no effect without model.residual: set it too, or remove model.{name}",
+            )
+        require(
+            self.recall == 0 or self.recall >= LEAST_RECALL,
+            f"model.recall must be 0 or at least {LEAST_RECALL}, not {self.recall}",
+        )
+        require(
+            self.mixing or self.recall == 0,
+            "model.recall has no effect without model.mixing: set it too, or remove model.recall",
+        )
 
     def _check_features(self) -> None:
         name = self.features

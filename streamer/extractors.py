@@ -7,7 +7,8 @@
   mode, and runs on the CPU without gradients.
 - `hf:NAME_OR_FOLDER`: a vision encoder, as `streamer.huggingface` loads it.
 
-K features of the others are brought to the model's D by `streamer.projection`, or stay as they are where K = D.
+K features of the others are brought to the model's D by `streamer.projection`, or stay as they are where
+K = D.
 """
 
 from __future__ import annotations

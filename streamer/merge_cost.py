@@ -32,8 +32,8 @@ def cosine_ward(one: float, other: float, mean_D: np.ndarray, other_mean_D: np.n
 class PaletteCost:
     """`cosine_ward` of views, and beyond a change of view that of their palettes.
 
-    How much the layout of a picture changes at a cut says nothing about whether the scene does: all that counts
-    from there on are colours, which views of one place share.
+    How much the layout of a picture changes at a cut says nothing about whether the scene does: all that
+    counts from there on are colours, which views of one place share.
 
     Attributes:
         palette: how many of a vector's numbers, the first, are the palette (`streamer.palette`).

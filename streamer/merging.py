@@ -1,16 +1,17 @@
 """Neighbouring events merged bottom-up into one tree, while they come.
 
 A node is one event, or several neighbouring ones: its start and end, how many snippets it has, and their
-mean vector. Of all pairs of neighbours, the one whose merger costs least (`streamer.merge_cost`) is merged next.
+mean vector. Of all pairs of neighbours, the one whose merger costs least (`streamer.merge_cost`) is merged
+next.
 
 With all events at hand this is the greedy algorithm, and so it is here as long as a video has no more events
 than may be open at once. Beyond that, whenever so many are open, one pair is merged without knowing what
 comes: the cheapest, or, where that is the last one, whose other neighbour has yet to come, the cheapest of
 those that cost no more than the pairs beside them. Only where there is none is the last pair taken (`guesses`
 counts how often). Without guesses, the tree is the greedy one wherever no merger makes a neighbour cheaper to
-merge with than both parts were, as with Ward's cost of vectors that move in one direction. Costs do not always
-have that property among neighbours in time: after a, b, a', where b is short, b may join a' and only then be
-like a. There the tree may differ from the greedy one in what had to be merged early.
+merge with than both parts were, as with Ward's cost of vectors that move in one direction. Costs do not
+always have that property among neighbours in time: after a, b, a', where b is short, b may join a' and only
+then be like a. There the tree may differ from the greedy one in what had to be merged early.
 
 Only open nodes have a vector. The height of a node is what its merger cost, or the height of a node below it
 where that is larger, so that heights never fall towards the top.

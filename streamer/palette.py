@@ -1,7 +1,7 @@
 """The palette of frames: which colours they have, wherever in the frame these are.
 
-Two views of one place differ in layout and share colours; so the palette tells what layout cannot, whether the
-next view still belongs to the scene.
+Two views of one place differ in layout and share colours; so the palette tells what layout cannot, whether
+the next view still belongs to the scene.
 
 A frame becomes two blocks, one after the other:
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,9 @@ from pipelines.run_folder import VIDEOS_SCHEMA, RunFolder, VideoRow
 from pipelines.store import SIGNALS_SCHEMA, HierarchyStore
 from streamer.events_table import events_schema
 from streamer.hierarchy import Event, Hierarchy
+from streamer.merged_levels import merge_tree
 from streamer.signals import Signal
+from streamer.tree_table import TREE_SCHEMA
 
 PROJECT = Path(__file__).resolve().parents[1]
 DOCUMENT = (PROJECT / "docs" / "outputs.md").read_text()
@@ -92,7 +95,8 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
         signals = [
             Signal(snippet, level, snippet / 10, snippet == 2) for level in (0, 1) for snippet in (1, 2, 3)
         ]
-        store.write(hierarchy(video_id), signals)
+        events = hierarchy(video_id)
+        store.write(replace(events, tree=merge_tree(events)), signals)
         fps = (25.0, 30000 / 1001)[place]
         found = CatalogEntry(video_id, f"/data/{video_id}.mp4", "video", fps=fps, start_s=2.0 * place)
         rows.append(VideoRow(found, "done", None, DURATIONS[video_id], 20))
@@ -164,6 +168,7 @@ ANSWERS: Mapping[str, list[tuple[Any, ...]]] = {
         ("kitchen", 4.0, 5.0, 1, 0),
         ("kitchen", 5.0, 10.0, 1, 0),
     ],
+    "Where would a video be cut into three?": [(4.0, 12.866667), (5.0, 3.333333)],
     "What was annotated while an event lasted?": [
         ("garage", 0, "saw", 3.0),
         ("garage", 1, "saw", 3.0),
@@ -270,6 +275,7 @@ def documented(schema: pa.Schema) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("section", "schema"),
     [
+        ("trees/VIDEO.parquet", TREE_SCHEMA),
         ("signals/VIDEO.parquet", SIGNALS_SCHEMA),
         ("videos.parquet", VIDEOS_SCHEMA),
         ("evaluation.parquet", SCORES_SCHEMA),
@@ -304,7 +310,7 @@ def test_commands_are_understood() -> None:
     for line in lines:
         command, *words = line.replace('"', "").split()
         parse(command, words)
-    assert len(lines) == 3
+    assert len(lines) == 4
 
 
 def test_linked_documents_exist() -> None:

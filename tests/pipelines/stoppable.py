@@ -16,7 +16,7 @@ from pipelines.store import read_signals
 from pipelines.synchronization import AveragedParameters, SummedGradients
 from pipelines.training import TrainingLoop
 from pipelines.worker_report import WorkerReport
-from streamer.config import Precision
+from streamer.config import Precision, StreamerConfig
 from streamer.replicas import Replicas, SingleReplica
 from streamer.streamer import Streamer
 from tests.pipelines.runs import hierarchies, table
@@ -50,8 +50,10 @@ class Run:
         average: bool = False,
         precision: Precision = "float32",
         replicas: Replicas | None = None,
+        config: StreamerConfig | None = None,
     ) -> None:
         self.replicas = replicas or SingleReplica()
+        self.config = config or tiny_config()
         self.folder = RunFolder(root)
         self.average = average
         self.precision: Precision = precision
@@ -64,7 +66,7 @@ class Run:
         """Trains to the end, or for some barriers."""
         replicas, shared = self.replicas, not self.average
         model = Streamer(
-            tiny_config(),
+            self.config,
             lanes=lanes,
             seed=SEED,
             precision=self.precision,

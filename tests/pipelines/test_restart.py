@@ -10,10 +10,19 @@ from pipelines.position import WorkerPosition
 from pipelines.restart import go_on
 from pipelines.snippets import VideoEnd
 from streamer import checkpoint
+from streamer.config import LearningConfig
 from streamer.errors import CheckpointError
 from streamer.streamer import Streamer
 from tests.pipelines.stoppable import ALL_SNIPPETS, BY_NAME, ENTRIES, VIDEOS, Run, content
 from tests.pipelines.tiny import SEED, tiny_config
+
+ADAPTIVE = tiny_config(
+    residual=True,
+    center=True,
+    learning=LearningConfig(
+        lr=1e-2, optimize_every=3, step_level="lowest", keep_predictions=True, replay=20, replay_batch=4
+    ),
+)
 
 
 def assert_equal(one: Run, model: Streamer, other: Run, expected: Streamer) -> None:
@@ -42,6 +51,30 @@ def test_stopped_anywhere_it_goes_on_to_the_bit(tmp_path, lanes, average):
         model = run.start(lanes)
         assert_equal(run, model, undisturbed, expected)
         assert sorted(run.watched) == sorted(undisturbed.watched), "every snippet once"
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("average", [False, True], ids=["gradients", "parameters"])
+def test_with_past_losses_it_goes_on_to_the_bit(tmp_path, lanes, average):
+    undisturbed = Run(tmp_path / "undisturbed", average=average, config=ADAPTIVE)
+    expected = undisturbed.start(lanes)
+    for stop_after in (9, 30):
+        run = Run(tmp_path / str(stop_after), average=average, config=ADAPTIVE)
+        run.start(lanes, stop_after=stop_after)
+        assert_equal(run, run.start(lanes), undisturbed, expected)
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 1), (2, 5)])
+def test_past_losses_are_dealt_to_other_lanes(tmp_path, before, after):
+    run = Run(tmp_path, precision="float64", config=ADAPTIVE)
+    first = run.start(before, stop_after=14)
+    model = run.start(after, stop_after=1)
+    assert first.rehearsal is not None
+    assert model.rehearsal is not None
+    kept, dealt = (sum(map(len, one.rehearsal.reservoirs)) for one in (first, model) if one.rehearsal)
+    assert dealt >= min(kept, 20 * after)
+    run.start(after)
+    assert sorted(run.watched) == ALL_SNIPPETS
 
 
 def test_stopped_again_and_again(tmp_path):

@@ -16,6 +16,8 @@ from streamer.config import (
 from streamer.errors import ConfigError
 
 DISTANCE = {"distance": "distance"}
+VECTORS = {"modality": "vectors"}
+RESIDUAL = {**VECTORS, "residual": True}
 
 
 def test_defaults_are_those_of_the_release():
@@ -67,6 +69,7 @@ def test_defaults_are_those_of_the_release():
         ({"demarcation": {"mode": "fixed", "threshold": math.nan}}, "model.demarcation.threshold"),
         ({"demarcation": {"mode": "fixed", "threshold": "0.5"}}, "model.demarcation.threshold"),
         ({"demarcation": {"threshold": 0.5}}, "model.demarcation.threshold"),
+        ({"demarcation": {"relative": True}}, "model.demarcation.relative"),
         ({"demarcation": {"window_size": 0}}, "model.demarcation.window_size"),
         ({"demarcation": {"mode": "median"}}, "model.demarcation.mode"),
         ({"demarcation": {"modifier_type": "divide"}}, "model.demarcation.modifier_type"),
@@ -81,6 +84,15 @@ def test_defaults_are_those_of_the_release():
         ({"learning": {"optimize_every": 0}}, "model.learning.optimize_every"),
         ({"learning": {"hgn_reach": None}}, "model.learning.hgn_reach"),
         ({"learning": 3}, "model.learning"),
+        ({"learning": {"replay_from": "recent"}}, "model.learning.replay"),
+        ({"learning": {"replay_from": "best", "replay": 20}}, "model.learning.replay_from"),
+        ({**VECTORS, "mixing": True}, "model.residual"),
+        ({"residual": True, "mixing": True}, "model.features"),
+        ({**RESIDUAL, "recall": 9}, "model.mixing"),
+        ({**RESIDUAL, "mixing": True, "recall": 2}, "model.recall"),
+        ({**RESIDUAL, "mixing": True, "recall": -1}, "model.recall"),
+        ({**VECTORS, "shortcut": True}, "model.residual"),
+        ({"residual": True, "shortcut": True}, "model.features"),
     ],
 )
 def test_refused_values_are_named_on_one_line(values, named):
@@ -95,6 +107,9 @@ def test_refused_values_are_named_on_one_line(values, named):
     [
         {"max_levels": 127, "evolve_every": 0, "working_set_size": 1, "frame_size": 16},
         {"force_base_distance": True},
+        {**RESIDUAL, "mixing": True, "recall": 3, "shortcut": True},
+        {"features": "comb", "feature_dim": 64, "residual": True, "mixing": True, "recall": 1000},
+        {**VECTORS, "learning": {"replay": 16, "replay_from": "recent"}},
         {**DISTANCE, "demarcation": {"mode": "accumulate", "threshold": 3}},
         {"demarcation": {"mode": "fixed", "threshold": -0.5}, "learning": {"alpha": 3}},
         {"demarcation": {"window_size": 1, "modifier_type": "add", "modifier": -1}},
