@@ -15,10 +15,8 @@ from typing import Any, Literal, TypeVar, get_type_hints
 from streamer.checks import require, require_types
 from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
-from streamer.extractors import COMB, is_extractor_name
-from streamer.features import FEATURE_DIM
+from streamer.extractors import is_extractor_name
 from streamer.learning_config import LearningConfig
-from streamer.palette import PALETTE_DIM
 from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
@@ -168,11 +166,6 @@ class StreamerConfig:
             f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
         )
         require(
-            name != COMB or PALETTE_DIM < self.feature_dim <= PALETTE_DIM + FEATURE_DIM,
-            f"model.features `comb` gives from {PALETTE_DIM + 1} to {PALETTE_DIM + FEATURE_DIM} numbers: "
-            f"model.feature_dim must be such a number, not {self.feature_dim}",
-        )
-        require(
             not self.normalize_pixels,
             "model.normalize_pixels has no effect when model.features is set: remove one of them",
         )
@@ -291,7 +284,7 @@ class StreamerConfig:
         rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)
         levels = len(timescales) if self.upper_levels == "merged" else self.max_levels
         return dataclasses.replace(
-            self, demarcation=rule, timescales=timescales, max_levels=levels, branching=BRANCHING
+            self, demarcation=rule, timescales=timescales, max_levels=levels, prices=None
         )
 
     def distance_of(self, level: int) -> Distance:

@@ -83,6 +83,11 @@ def open_extractor(name: str, dim: int) -> Extractor:
         FeatureError: it cannot be loaded.
     """
     if name == COMB:
+        if not PALETTE_DIM < dim <= PALETTE_DIM + FEATURE_DIM:
+            raise FeatureError(
+                f"model.features `comb` gives from {PALETTE_DIM + 1} to {PALETTE_DIM + FEATURE_DIM} numbers: "
+                f"model.feature_dim must be such a number, not {dim}"
+            )
         return functools.partial(_comb, dim)
     return ModuleFeatures(name, dim, load_module(name))
 

@@ -49,7 +49,7 @@ def test_a_file_may_name_the_recipe_and_the_command_line_another(file):
 
 
 def test_help_tells_the_values_of_the_recipe(capsys):
-    for recipe, width in (("release", 1024), ("adaptive", 128)):
+    for recipe, width in (("release", 1024), ("adaptive", 256)):
         with pytest.raises(SystemExit):
             parse("train", ["--recipe", recipe, "--help"])
         told = " ".join(capsys.readouterr().out.split())

@@ -140,8 +140,12 @@ def test_settings_without_effect_are_refused():
         StreamerConfig(features="comb", feature_dim=64, modality="vectors")
     with pytest.raises(ConfigError, match=r"model\.normalize_pixels has no effect"):
         StreamerConfig(features="comb", feature_dim=64, normalize_pixels=True)
-    with pytest.raises(ConfigError, match=r"gives from 52 to 755 numbers"):
-        StreamerConfig(features="comb")
+
+
+@pytest.mark.parametrize("dim", [48, 1024])
+def test_comb_has_widths_of_its_own(dim):
+    with pytest.raises(FeatureError, match=rf"gives from 52 to 755 numbers: .* not {dim}"):
+        open_extractor("comb", dim)
 
 
 def test_a_folder_is_named_absolutely(tmp_path, monkeypatch):
