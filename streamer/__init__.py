@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from streamer import metrics
     from streamer.checkpoint import load, save
     from streamer.config import DemarcationConfig, LearningConfig, StreamerConfig
+    from streamer.extractors import open_extractor
     from streamer.hierarchy import Event, Hierarchy
     from streamer.release import load_release_checkpoint
     from streamer.segmentation import segment
@@ -29,6 +30,7 @@ __all__ = [
     "load",
     "load_release_checkpoint",
     "metrics",
+    "open_extractor",
     "save",
     "segment",
 ]
@@ -42,6 +44,7 @@ _MODULES = {
     "StreamerConfig": "config",
     "load": "checkpoint",
     "load_release_checkpoint": "release",
+    "open_extractor": "extractors",
     "save": "checkpoint",
     "segment": "segmentation",
 }

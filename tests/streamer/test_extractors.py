@@ -1,6 +1,7 @@
 """Frozen features by name: what they are, that they depend on nothing else, and how their faults are told."""
 
 import itertools
+import re
 from pathlib import Path
 
 import numpy as np
@@ -154,3 +155,11 @@ def test_a_folder_is_named_absolutely(tmp_path, monkeypatch):
     assert located("hf:encoder") == f"hf:{tmp_path / 'encoder'}"
     assert located("hf:google/encoder") == "hf:google/encoder"
     assert located("comb") == "comb"
+
+
+def test_the_example_of_the_page_works(tmp_path, monkeypatch):
+    page = (Path(__file__).resolve().parents[2] / "docs" / "features.md").read_text()
+    [code] = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "page_features.py").write_text(code)
+    monkeypatch.chdir(tmp_path)
+    check_extractor("page_features:Small", 128, 64)
