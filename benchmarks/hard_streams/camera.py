@@ -54,7 +54,7 @@ class Camera:
 
 
 def framed(picture: Picture, shift: tuple[float, float]) -> Picture:
-    """What of a picture a camera sees that is moved right and down, in whole pixels: float32 [180, 320, 3]."""
+    """What a camera sees of a picture, moved right and down by whole pixels: float32 [180, 320, 3]."""
     left = int(np.clip(round(MARGIN[0] + shift[0]), 0, 2 * MARGIN[0]))
     top = int(np.clip(round(MARGIN[1] + shift[1]), 0, 2 * MARGIN[1]))
     return enlarge(picture)[top : top + SIZE[1], left : left + SIZE[0]]

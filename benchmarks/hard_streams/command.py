@@ -15,9 +15,7 @@ def main(arguments: Sequence[str]) -> int:
     """Renders what is asked for; returns the exit code."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks hard_streams", description=__doc__)
     parser.add_argument("part", choices=sorted(PARTS))
-    parser.add_argument(
-        "--into", type=Path, required=True, help="folder that gets a folder of the part's name"
-    )
+    parser.add_argument("--into", type=Path, required=True, help="folder that gets one of the part's name")
     parser.add_argument("--workers", type=int, default=2, help="processes (default %(default)s)")
     options = parser.parse_args(arguments)
     began = time.monotonic()

@@ -31,7 +31,7 @@ SNIPPET = FPS // 2
 """Frames of a snippet of half a second."""
 
 AMOUNT = 14.0
-"""Mean change from one snippet to the next, in grey levels of a channel of a pixel, where it can be reached."""
+"""Mean change from one snippet to the next, in grey levels of a channel, where it can be reached."""
 
 State = tuple[Picture, tuple[float, float]]
 """A picture, and how far the camera is moved right and down, in pixels of the video."""

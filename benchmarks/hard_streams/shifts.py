@@ -16,8 +16,11 @@ from benchmarks.hard_streams.truth import Piece
 ROOMS, STATIONS = 2, 2
 """Rooms of a video, stations of a room."""
 
-EVENT_S, HALT = (4.5, 10.0), 4
-"""Seconds of an event, about; a halt at either end of it takes less than so many frames."""
+EVENT_S = (4.5, 10.0)
+"""Seconds of an event, about."""
+
+LEAD, TAIL = 9, 3
+"""A halt at the beginning of an event, and one at its end, take less than so many frames."""
 
 RUNS, VISITS = (4, 8), (2, 4)
 """Events of an activity, which stays at a station, and activities of a scene: from, to before."""
@@ -111,7 +114,7 @@ class Shift:
             drawn = int(self._rng.integers(PATTERNS - (pattern >= 0)))
             pattern = drawn + (0 <= pattern <= drawn)
             cycle = self._stations[room][station].cycle(pattern)
-            lead, tail = (int(halt) for halt in self._rng.integers(HALT, size=2))
+            lead, tail = (int(halt) for halt in self._rng.integers([LEAD, TAIL]))
             running = int(self._rng.uniform(*EVENT_S) * FPS) // cycle * cycle
             start = runs[-1].stop if runs else 0
             opens = 0 if place else 2 if new_scene else 1

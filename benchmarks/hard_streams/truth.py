@@ -45,7 +45,7 @@ def truth_rows(video_id: str, pieces: Sequence[Piece]) -> list[tuple[str, str, f
 
 
 def kind_rows(video_id: str, pieces: Sequence[Piece]) -> list[tuple[str, float, str, str, float]]:
-    """Rows of `kinds.csv`: video_id, time_s of a boundary, its coarsest level, its kind, seconds of its fade."""
+    """Rows of `kinds.csv`: video_id, time_s of a boundary, coarsest level, kind, seconds of its fade."""
     return [
         (video_id, piece.start / FPS, LEVELS[piece.opens], piece.kind, piece.fade / FPS)
         for piece in pieces[1:]

@@ -1,0 +1,1 @@
+"""Quality: how well hierarchies agree with the truth of hard streams, beside floors, detectors and baselines."""
