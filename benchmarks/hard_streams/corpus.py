@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import multiprocessing
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hard_streams import shifts
-from benchmarks.hard_streams.camera import encode
+from benchmarks.hard_streams.camera import Frame, encode
 from benchmarks.hard_streams.edited import render_edited
 from benchmarks.hard_streams.parts import STYLES, EditedStyle, Part
 from benchmarks.hard_streams.script import write_script
@@ -22,6 +22,21 @@ from benchmarks.hard_streams.truth import Piece, kind_rows, truth_rows
 from streamer.atomic import atomic_write
 
 LENGTHS = 0.1  # by what share videos of shots differ in length from the mean
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a video shows.
+
+    Attributes:
+        pieces: the truth.
+        frames: in order; they are drawn as they are asked for.
+        crf: quality of the compression.
+    """
+
+    pieces: Sequence[Piece]
+    frames: Iterator[Frame]
+    crf: int
 
 
 @dataclass(frozen=True)
@@ -43,20 +58,22 @@ class Video:
         """Its video_id."""
         return f"{self.part.name}_{self.number}_{self.style.name if self.style else 'machines'}"
 
-    def write(self, folder: Path) -> list[Piece]:
-        """Writes `videos/NAME.mp4`, and returns the truth."""
+    def plan(self) -> Plan:
+        """Draws what happens in it."""
         rng = np.random.default_rng([self.part.seed, self.number])
         if self.style is None:
             shift = Shift(rng, self.part, self.part.machines_s)
-            pieces, frames, crf = shift.pieces(), shift.frames(), shifts.CRF
-        else:
-            length = self.part.edited_s * rng.uniform(1 - LENGTHS, 1 + LENGTHS)
-            script = write_script(rng, self.style, length)
-            pieces, crf = script.pieces(), self.style.crf
-            frames = render_edited(rng, self.part, self.style, script)
+            return Plan(shift.pieces(), shift.frames(), shifts.CRF)
+        length = self.part.edited_s * rng.uniform(1 - LENGTHS, 1 + LENGTHS)
+        script = write_script(rng, self.style, length)
+        return Plan(script.pieces(), render_edited(rng, self.part, self.style, script), self.style.crf)
+
+    def write(self, folder: Path) -> str:
+        """Writes `videos/NAME.mp4`, and returns the name."""
+        plan = self.plan()
         with atomic_write(folder / "videos" / f"{self.name}.mp4") as unfinished:
-            encode(unfinished, frames, crf)
-        return pieces
+            encode(unfinished, plan.frames, plan.crf)
+        return self.name
 
 
 def videos_of(part: Part) -> list[Video]:
@@ -79,26 +96,29 @@ def render_part(
     """
     (folder / "videos").mkdir(parents=True, exist_ok=True)
     videos = videos_of(part)
-    done: list[list[Piece]] = []
-    for video, pieces in zip(videos, _written(videos, folder, workers), strict=True):
-        done.append(pieces)
-        if progress is not None:
-            progress(video.name)
-    named = list(zip([video.name for video in videos], done, strict=True))
-    truth = [row for name, pieces in named for row in truth_rows(name, pieces)]
-    kinds = [row for name, pieces in named for row in kind_rows(name, pieces)]
-    _write_table(folder / "truth.csv", ("video_id", "level", "start_s", "end_s", "label"), truth)
-    _write_table(folder / "kinds.csv", ("video_id", "time_s", "level", "kind", "fade_s"), kinds)
+    write_truth(videos, folder)
     with atomic_write(folder / "part.json") as unfinished:
         unfinished.write_text(json.dumps(asdict(part), indent=2) + "\n")
+    for name in _written(videos, folder, workers):
+        if progress is not None:
+            progress(name)
 
 
-def _written(videos: Sequence[Video], folder: Path, workers: int) -> Iterable[list[Piece]]:
+def write_truth(videos: Sequence[Video], folder: Path) -> None:
+    """Writes `truth.csv` and `kinds.csv`."""
+    known = [(video.name, video.plan().pieces) for video in videos]
+    truth = [row for name, pieces in known for row in truth_rows(name, pieces)]
+    kinds = [row for name, pieces in known for row in kind_rows(name, pieces)]
+    _write_table(folder / "truth.csv", ("video_id", "level", "start_s", "end_s", "label"), truth)
+    _write_table(folder / "kinds.csv", ("video_id", "time_s", "level", "kind", "fade_s"), kinds)
+
+
+def _written(videos: Sequence[Video], folder: Path, workers: int) -> Iterator[str]:
     if workers == 1:
         yield from (video.write(folder) for video in videos)
         return
-    context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=context) as pool:
+    # Forking a process that has threads can hang; a fresh interpreter cannot.
+    with ProcessPoolExecutor(workers, mp_context=multiprocessing.get_context("spawn")) as pool:
         yield from pool.map(Video.write, videos, [folder] * len(videos))
 
 

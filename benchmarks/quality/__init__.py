@@ -1,1 +1,1 @@
-"""Quality: how well hierarchies agree with the truth of hard streams, beside floors, detectors and baselines."""
+"""Quality: agreement of hierarchies with known events, beside floors, detectors and baselines."""

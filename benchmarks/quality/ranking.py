@@ -1,10 +1,10 @@
 """How well a signal tells boundaries from elsewhere, whatever the threshold: area under the ROC curve.
 
-Around a boundary at b the windows (b - 0.5 s, b + 0.5 s] hold two snippets of half a second wherever b lies
-between snippets. The worst signal in them is held against the worst in equally wide windows, one around the
-middle of every two snippets, that are more than a second from any boundary. The area is the share of the pairs
-of a boundary and another place, of the same video, in which the boundary has the worse signal; ties count half.
-0.5 is chance. A share of pairs can be pooled over videos.
+Around a boundary at b the window (b - 0.5 s, b + 0.5 s] holds two snippets of half a second wherever b lies
+between snippets. The worst signal in it is held against the worst in equally wide windows, one around the
+middle of every two snippets, that are more than a second from any boundary. The area is the share of the
+pairs of a boundary and another place, of the same video, in which the boundary has the worse signal; ties
+count half. 0.5 is chance. Being a share of pairs it can be pooled over videos.
 """
 
 from __future__ import annotations
