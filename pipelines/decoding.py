@@ -8,14 +8,21 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from pipelines.cached_snippets import cached_snippets
 from pipelines.decoder import ATTEMPTS, DecoderLostError, DecoderProcess
-from pipelines.decoder_process import (
-    PartEnd,
-    Request,
+from pipelines.decoder_process import PartEnd, Request
+from pipelines.snippets import (
+    Featurize,
+    SnippetFormat,
+    VideoPart,
+    error_row,
+    snippet_request,
+    snippet_rows,
 )
-from pipelines.snippets import SnippetFormat, VideoPart, error_row, snippet_request, snippet_rows
-from streamer.errors import VideoError
+from streamer.errors import FeatureError, VideoError
+from streamer.extractors import COMB, open_extractor
 from streamer.snippet_cache import CachedRecording, CacheError, SnippetCache, SnippetSettings
 
 BYTES_AHEAD = 32 * 2**20
@@ -42,6 +49,8 @@ class DecodingSettings:
 def part_rows(part: VideoPart, form: SnippetFormat, settings: DecodingSettings) -> Iterator[dict[str, Any]]:
     """Rows of a part, from the cache or decoded in another process; the last one says how it ended.
 
+    The cache holds frames; features are made of them here.
+
     Args:
         part: what is wanted.
         form: how snippets are cut and laid out.
@@ -52,9 +61,30 @@ def part_rows(part: VideoPart, form: SnippetFormat, settings: DecodingSettings) 
     try:
         recording = None if settings.cache is None else _recording(request, settings.cache)
         snippets = decode(request) if recording is None else cached_snippets(request, recording, decode)
-        yield from snippet_rows(part, snippets)
-    except CacheError as error:
+        yield from snippet_rows(part, snippets, featurize(form))
+    except (CacheError, FeatureError) as error:
         yield error_row(part, error)
+
+
+def featurize(form: SnippetFormat) -> Featurize | None:
+    """What makes features of frames, in this process and one thread; None where the model takes frames.
+
+    Raises:
+        FeatureError: they cannot be loaded.
+    """
+    if form.features is None:
+        return None
+    if form.features != COMB:
+        import torch  # which the built-in features do without
+
+        torch.set_num_threads(1)
+    extract = open_extractor(form.features, form.feature_dim)
+
+    def features(data: bytes, first: int) -> bytes:
+        frames = np.frombuffer(data, np.uint8).reshape(-1, form.frame_size, form.frame_size, 3)
+        return extract(frames, first).tobytes()
+
+    return features
 
 
 def _recording(request: Request, cache: str) -> CachedRecording | None:

@@ -155,6 +155,10 @@ class Library:
             )
         return self._broken is None
 
+    def give_up(self, reason: str) -> None:
+        """A worker met what no video can be watched with, and its user can mend."""
+        self._broken = self._broken or reason
+
     def join(self, seat: int) -> None:
         """A worker takes a seat; what its predecessor held is leased again."""
         self._leave(seat)

@@ -24,6 +24,7 @@ from pipelines.snippets import SnippetFormat, VideoPart
 from pipelines.store import HierarchyStore
 from pipelines.streams import LaneStream, lane_stream
 from streamer.config import Precision
+from streamer.errors import StreamerError
 from streamer.segmentation import StoredModel
 from streamer.sources import Decoder
 
@@ -93,6 +94,8 @@ class Segmenter:
                 self._store,
                 lambda video, observed: ray.get(library.ended.remote(seat, video, observed)),
             ).run(stopped.is_set)
+        except StreamerError as error:  # Ray would wrap it beyond recognition
+            ray.get(library.give_up.remote(str(error)))
         finally:
             stopped.set()
         return row
@@ -153,7 +156,7 @@ def segment_videos(
         Whether all videos have ended; False where the job was interrupted.
 
     Raises:
-        ClusterError: workers die before any video ends.
+        ClusterError: workers die before any video ends, or the cache or the features cannot be used.
     """
     node = ray.get_runtime_context().get_node_id()
     here = NodeAffinitySchedulingStrategy(node, soft=False)  # without this node there is no driver either

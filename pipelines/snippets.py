@@ -1,14 +1,14 @@
 """Rows of snippets: what the decoding stage makes of one video, and what the model reads from it.
 
-A row holds up to `ROW_SNIPPETS` snippets as raw bytes, with the video's id and the index of the first. The
-last row of a video, or of a part of it, holds none and says how it ended. Rows never mix videos. They are cut
-by number alone, never by the clock: the model computes on several snippets of a row at once, and the last
-bits of its numbers depend on how many.
+A row holds up to `ROW_SNIPPETS` snippets, or features of them, as raw bytes, with the video's id and the
+index of the first. The last row of a video, or of a part of it, holds none and says how it ended. Rows never
+mix videos. They are cut by number alone, never by the clock: the model computes on several snippets of a row
+at once, and the last bits of its numbers depend on how many.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,10 +17,17 @@ import numpy as np
 from pipelines.catalog import CatalogEntry
 from pipelines.decoder_process import PartEnd, Request
 from streamer.config import StreamerConfig
+from streamer.errors import FeatureError, StreamerError
 from streamer.snippet_cache import CacheError
 from streamer.sources import Decoder
 
 ROW_SNIPPETS = 16
+
+ERRORS: dict[str, type[StreamerError]] = {"cache": CacheError, "features": FeatureError}
+"""What a row of this status stands for: an error of which Ray would make another, beyond recognition."""
+
+Featurize = Callable[[bytes, int], bytes]
+"""Makes features of frames that follow each other, given the place of the first of them in the video."""
 
 
 @dataclass(frozen=True)
@@ -28,11 +35,12 @@ class SnippetFormat:
     """How snippets are cut and laid out; what the decoding stage needs to know of the model.
 
     Attributes:
-        modality: `frames` (uint8 `[H, H, 3]`) or `vectors` (float32 `[D]`).
+        modality: what is read: `frames` (uint8 `[H, H, 3]`) or `vectors` (float32 `[D]`).
         snippet_size: seconds per snippet.
         frame_size: H, pixels.
         feature_dim: D.
         decoder: which library decodes.
+        features: frozen features that frames become (float32 `[D]`); None leaves them as they are.
     """
 
     modality: Literal["frames", "vectors"]
@@ -40,21 +48,29 @@ class SnippetFormat:
     frame_size: int
     feature_dim: int
     decoder: Decoder
+    features: str | None = None
 
     @staticmethod
     def of(model: StreamerConfig, decoder: Decoder) -> SnippetFormat:
         """The format that a model takes."""
-        return SnippetFormat(model.modality, model.snippet_size, model.frame_size, model.feature_dim, decoder)
+        return SnippetFormat(
+            model.modality, model.snippet_size, model.frame_size, model.feature_dim, decoder, model.features
+        )
+
+    @property
+    def of_frames(self) -> bool:
+        """Whether the model takes frames, rather than vectors."""
+        return self.modality == "frames" and self.features is None
 
     @property
     def shape(self) -> tuple[int, ...]:
-        """Shape of one snippet."""
-        return (self.frame_size, self.frame_size, 3) if self.modality == "frames" else (self.feature_dim,)
+        """Shape of one snippet, as the model takes it."""
+        return (self.frame_size, self.frame_size, 3) if self.of_frames else (self.feature_dim,)
 
     @property
     def dtype(self) -> type[np.uint8] | type[np.float32]:
-        """Type of a snippet's numbers."""
-        return np.uint8 if self.modality == "frames" else np.float32
+        """Type of a snippet's numbers, as the model takes it."""
+        return np.uint8 if self.of_frames else np.float32
 
 
 @dataclass(frozen=True)
@@ -131,30 +147,39 @@ def snippet_request(part: VideoPart, form: SnippetFormat) -> Request:
     )
 
 
-def snippet_rows(part: VideoPart, snippets: Iterable[bytes | PartEnd]) -> Iterator[dict[str, Any]]:
+def snippet_rows(
+    part: VideoPart, snippets: Iterable[bytes | PartEnd], featurize: Featurize | None = None
+) -> Iterator[dict[str, Any]]:
     """Makes rows of the snippets of a part; a damaged video ends in a row that says so.
 
     Args:
         part: what is decoded.
         snippets: their bytes, then how the part ended.
+        featurize: makes features of frames, a row at a time; None where the model takes what is decoded.
     """
     index, batch = part.first, []
+
+    def row() -> dict[str, Any]:
+        data = b"".join(batch)
+        return _row(part, index, len(batch), data if featurize is None else featurize(data, index))
+
     for item in snippets:
         if isinstance(item, PartEnd):
             if batch:
-                yield _row(part, index, len(batch), b"".join(batch))
+                yield row()
             yield _end_row(part, index + len(batch), item)
             return
         batch.append(item)
         if (index + len(batch)) % ROW_SNIPPETS == 0:
-            yield _row(part, index, len(batch), b"".join(batch))
+            yield row()
             index, batch = index + len(batch), []
     raise AssertionError(f"{part.entry.video_id}: the snippets ended without saying how")
 
 
-def error_row(part: VideoPart, error: CacheError) -> dict[str, Any]:
-    """The row that says that the cache cannot be used; Ray would wrap the error beyond recognition."""
-    return {**_row(part, part.first, 0, b""), "status": "cache", "reason": str(error)}
+def error_row(part: VideoPart, error: CacheError | FeatureError) -> dict[str, Any]:
+    """The row that says that the run cannot go on, whatever the video."""
+    [status] = [status for status, kind in ERRORS.items() if isinstance(error, kind)]
+    return {**_row(part, part.first, 0, b""), "status": status, "reason": str(error)}
 
 
 def _row(part: VideoPart, index: int, count: int, data: bytes) -> dict[str, Any]:
@@ -193,12 +218,13 @@ def read_rows(rows: Iterable[dict[str, Any]], form: SnippetFormat) -> Iterator[S
 
     Raises:
         CacheError: the cache could not be used.
+        FeatureError: features of frames could not be computed.
     """
     current: str | None = None
     expected = 0
     for row in rows:
-        if row["status"] == "cache":
-            raise CacheError(row["reason"])
+        if row["status"] in ERRORS:
+            raise ERRORS[row["status"]](row["reason"])
         video_id, index, count = row["video_id"], row["index"], row["count"]
         if current is None:
             current, expected = video_id, row["first"]

@@ -209,7 +209,7 @@ class TrainingLoop:
         put_video(self._model, lane, video.state)
         video.state = None
         if self._steps != video.steps:
-            self._model.lanes[lane].parameters_changed()
+            self._model.lane_outdated(lane)
 
     def _end_video(self, end: VideoEnd, lane: int) -> None:
         current = self._current[lane]

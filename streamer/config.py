@@ -7,103 +7,23 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, get_type_hints
 
+from streamer.checks import require, require_types
+from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
+from streamer.extractors import COMB, is_extractor_name
+from streamer.features import FEATURE_DIM
+from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
-
 
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
 
-
-def require(condition: bool, message: str) -> None:
-    """Raises `ConfigError(message)` unless `condition` holds."""
-    if not condition:
-        raise ConfigError(message)
-
-
-def fits(value: object, hint: Any) -> bool:
-    """Whether `value` is of the type that a field's annotation names, and finite where it is a number."""
-    parts = get_args(hint)
-    if get_origin(hint) is Literal:
-        return value in parts
-    if get_origin(hint) is tuple:
-        return isinstance(value, tuple) and len(value) == len(parts) and all(map(fits, value, parts))
-    if parts:
-        return any(fits(value, part) for part in parts)
-    if hint is float:
-        # Exact types: numpy's numbers could not be read back from a checkpoint with `weights_only`.
-        return isinstance(value, (int, float)) and type(value) in (int, float) and math.isfinite(value)
-    return type(value) is hint
-
-
-def require_types(part: object, where: str) -> None:
-    """Raises `ConfigError` for the first field of a dataclass whose value is not of its type."""
-    words: dict[Any, str] = {
-        int: "a whole number",
-        float: "a finite number",
-        bool: "true or false",
-        type(None): "nothing",
-    }
-    for name, hint in get_type_hints(type(part)).items():
-        options = get_args(hint) or (hint,)
-        expected = " or ".join(
-            f"`{option}`" if isinstance(option, str) else words.get(option) or option.__name__
-            for option in dict.fromkeys(options)
-        )
-        value = getattr(part, name)
-        count = f"{len(options)} times " if get_origin(hint) is tuple else ""
-        require(fits(value, hint), f"{where}.{name} must be {count}{expected}, not {value!r}")
-
-
-@dataclass(frozen=True)
-class DemarcationConfig:
-    """When a level's signal ends an event.
-
-    Attributes:
-        mode: `fixed` compares the signal with `threshold`; `accumulate` sums it until the sum passes
-            `threshold` (distance only); `average` compares it with the mean of the last `window_size`
-            signals.
-        threshold: needed by `fixed` and `accumulate`; meaningless, and refused, with `average`.
-        window_size: number of signals in the running mean of `average`.
-        modifier_type: whether `modifier` multiplies the running mean or is added to it.
-        modifier: the factor or the offset.
-    """
-
-    mode: Literal["fixed", "accumulate", "average"] = "average"
-    threshold: float | None = None
-    window_size: int = 50
-    modifier_type: Literal["multiply", "add"] = "multiply"
-    modifier: float = 1.0
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.demarcation")
-        if self.mode == "average":
-            require(
-                self.threshold is None,
-                "model.demarcation.threshold has no effect in mode `average`: "
-                "remove it, or set model.demarcation.mode to `fixed` or `accumulate`",
-            )
-            require(
-                self.window_size >= 1,
-                f"model.demarcation.window_size must be at least 1, not {self.window_size}",
-            )
-            return
-        require(
-            self.threshold is not None,
-            f"model.demarcation.mode `{self.mode}` needs model.demarcation.threshold",
-        )
-        window = (self.window_size, self.modifier_type, self.modifier)
-        require(
-            window == (50, "multiply", 1.0),
-            "model.demarcation.window_size, modifier_type and modifier have no effect in mode "
-            f"`{self.mode}`: remove them, or set model.demarcation.mode to `average`",
-        )
+BRANCHING = 4.0  # events of a merged level per event of the level above
 
 
 @dataclass(frozen=True)
@@ -114,7 +34,12 @@ class LearningConfig:
         lr: Adam's learning rate.
         alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
             per level.
-        optimize_every: losses of the highest level between two optimiser steps.
+        optimize_every: losses of the level in `step_level` between two optimiser steps.
+        step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
+            which meets one at every snippet.
+        keep_predictions: after an optimiser step make representations and predictions anew from the working
+            sets as they stand, with the new parameters; off, a step empties them, and every level's next
+            input meets no prediction and gives no signal.
         hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
         hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
     """
@@ -122,6 +47,8 @@ class LearningConfig:
     lr: float = 1e-4
     alpha: float = 3.0
     optimize_every: int = 100
+    step_level: Literal["highest", "lowest"] = "highest"
+    keep_predictions: bool = False
     hgn_timescale: bool = True
     hgn_reach: bool = True
 
@@ -140,7 +67,11 @@ class StreamerConfig:
     """What the model is.
 
     Attributes:
-        modality: `frames` (RGB images, with frame encoder and decoder) or `vectors` (features, as they come).
+        modality: `frames` (RGB images) or `vectors` (features, as they come).
+        features: frozen features of the frames as level 0's input, instead of a frame encoder and decoder
+            that learn: `comb` (colours, gradients and histograms), `package.module:factory` (a torch module
+            of yours) or `hf:NAME` (a vision encoder of Hugging Face, or the folder of one). See
+            docs/features.md.
         feature_dim: D, width of representations and of input vectors; a multiple of 8.
         frame_size: height and width of a frame in pixels; a multiple of 16.
         channels: channels after each of the frame encoder's four convolutions.
@@ -153,11 +84,19 @@ class StreamerConfig:
         force_fixed_buffer: also end an event when S inputs were offered to the working set.
         distance: `similarity` (cosine) or `distance` (mean squared error) between prediction and input.
         force_base_distance: level 0 uses `distance` although the others use `similarity`.
+        residual: a level's prediction is its last input plus a learned share, 0 at first, of what p puts out,
+            scaled to the last input's length.
         demarcation: when an event ends.
+        timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
+            follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
+        upper_levels: `learned` in the loop, as published, or `merged`: only level 0 is learned, and the
+            levels above it join its most similar neighbouring events when the video ends.
+        branching: events of a merged level per event of the level above, where no timescales are named.
         learning: how parameters follow the losses.
     """
 
     modality: Literal["frames", "vectors"] = "frames"
+    features: str | None = None
     feature_dim: int = 1024
     frame_size: int = 128
     channels: tuple[int, int, int, int] = (32, 64, 256, 1024)
@@ -170,7 +109,11 @@ class StreamerConfig:
     force_fixed_buffer: bool = False
     distance: Distance = "similarity"
     force_base_distance: bool = False
+    residual: bool = False
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
+    timescales: tuple[float, ...] | None = None
+    upper_levels: Literal["learned", "merged"] = "learned"
+    branching: float = BRANCHING
     learning: LearningConfig = field(default_factory=LearningConfig)
 
     def __post_init__(self) -> None:
@@ -196,6 +139,32 @@ class StreamerConfig:
             not (self.normalize_pixels and self.modality == "vectors"),
             "model.normalize_pixels has no effect when model.modality is `vectors`: remove it",
         )
+        self._check_timescales()
+        self._check_upper_levels()
+        self._check_features()
+
+    def _check_features(self) -> None:
+        name = self.features
+        if name is None:
+            return
+        require(
+            self.modality == "frames",
+            "model.features has no effect when model.modality is `vectors`: remove it",
+        )
+        require(
+            is_extractor_name(name),
+            "model.features must be `comb`, a function that returns a torch module as "
+            f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
+        )
+        require(
+            name != COMB or self.feature_dim <= FEATURE_DIM,
+            f"model.features `comb` gives {FEATURE_DIM} numbers: model.feature_dim must be at most that, not "
+            f"{self.feature_dim}",
+        )
+        require(
+            not self.normalize_pixels,
+            "model.normalize_pixels has no effect when model.features is set: remove one of them",
+        )
 
     def _check_sizes(self) -> None:
         require(
@@ -214,6 +183,69 @@ class StreamerConfig:
             self.working_set_size >= 1,
             f"model.working_set_size must be at least 1, not {self.working_set_size}",
         )
+
+    def _check_timescales(self) -> None:
+        if self.timescales is None:
+            return
+        rule, where = self.demarcation, "model.timescales"
+        require(
+            rule.adaptive,
+            f"{where} needs a threshold that follows, which mode `{rule.mode}` has not: set "
+            "model.demarcation.mode to `deviation`, `quantile` or `peak`",
+        )
+        for name in ("deviations", "share"):
+            require(
+                rule.is_default(name),
+                f"model.demarcation.{name} has no effect where {where} are named: remove one of them",
+            )
+        require(
+            len(self.timescales) == self.max_levels,
+            f"{where} names {len(self.timescales)} levels but model.max_levels is {self.max_levels}: "
+            "give as many",
+        )
+        require(self.timescales[0] > 0, f"{where} must be positive, not {self.timescales[0]}")
+        check_ascending(self.timescales, where)
+        least_s = rule.least_length * self.snippet_size
+        require(
+            self.timescales[0] >= least_s,
+            f"{where}: {format_timescale(self.timescales[0])} is shorter than the shortest event, "
+            f"{format_timescale(least_s)}: name a longer one, or lower model.demarcation.least_length "
+            "or model.snippet_size",
+        )
+        require(
+            not self.force_fixed_buffer,
+            "model.force_fixed_buffer ends events by their length alone, which is not what model.timescales "
+            "ask for: remove one of them",
+        )
+
+    def _check_upper_levels(self) -> None:
+        branching = "model.branching"
+        require(self.branching > 1, f"{branching} must be above 1, not {self.branching}")
+        if self.branching != BRANCHING:
+            require(
+                self.upper_levels == "merged",
+                f"{branching} has no effect when model.upper_levels is `learned`: remove it",
+            )
+            require(
+                self.timescales is None,
+                f"{branching} has no effect where model.timescales are named: remove one of them",
+            )
+        if self.upper_levels == "merged":
+            for name in ("initial_levels", "evolve_every"):
+                require(
+                    getattr(self, name) == getattr(StreamerConfig, name),
+                    f"model.{name} has no effect when model.upper_levels is `merged`: remove it",
+                )
+
+    @property
+    def learned_levels(self) -> int:
+        """Most levels that are learned; those above are merged."""
+        return 1 if self.upper_levels == "merged" else self.max_levels
+
+    @property
+    def encodes_frames(self) -> bool:
+        """Whether level 0 has a frame encoder and decoder, and its input are pixels, not vectors."""
+        return self.modality == "frames" and self.features is None
 
     def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""

@@ -2,18 +2,43 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
+from collections.abc import Sequence
 from typing import Protocol
 
+from streamer.adaptive_demarcation import LocalPeak, RunningDeviation, RunningQuantile
+from streamer.calibration import Calibration
 from streamer.config import DemarcationConfig, Distance
 
 
 class Demarcation(Protocol):
-    """Says of every signal of a level whether an event ends at it."""
+    """Says of every signal of a level whether an event ends at it.
 
-    def __call__(self, signal: float) -> bool:
-        """True where `signal` ends an event; every signal of the level must be offered, in order."""
+    Attributes:
+        delay: inputs from the one with which the new event begins to the one at which that is known.
+        limit: beyond which the last signal would have been bad; NaN where it was compared with nothing.
+    """
+
+    delay: int = 0
+    limit: float = math.nan
+
+    def __call__(self, signal: float, index: int | None = None) -> bool:
+        """True where an event ended `delay` inputs before this one.
+
+        Every signal of the level must be offered, in order.
+
+        Args:
+            signal: the signal.
+            index: the snippet at which it was measured; by default the one after the last signal's.
+        """
         ...
+
+    def missed(self) -> None:
+        """An input of the level came without a signal, as the first one of a video does."""
+
+    def ended(self) -> None:
+        """Something else than this rule has ended an event before the last input."""
 
     def remembered(self) -> list[float]:
         """What it remembers of the video's signals."""
@@ -24,16 +49,16 @@ class Demarcation(Protocol):
         ...
 
 
-class FixedThreshold:
+class FixedThreshold(Demarcation):
     """Ends an event where the similarity is below, or the distance above, a threshold."""
 
     def __init__(self, threshold: float, distance: Distance) -> None:
-        self.threshold = threshold
+        self.limit = threshold
         self.distance = distance
 
-    def __call__(self, signal: float) -> bool:
+    def __call__(self, signal: float, index: int | None = None) -> bool:
         """Compares `signal` with the threshold."""
-        return signal < self.threshold if self.distance == "similarity" else signal > self.threshold
+        return signal < self.limit if self.distance == "similarity" else signal > self.limit
 
     def remembered(self) -> list[float]:
         """Nothing."""
@@ -44,11 +69,11 @@ class FixedThreshold:
         assert not values
 
 
-class AccumulatedError:
+class AccumulatedError(Demarcation):
     """Ends an event when the errors summed since the last one exceed a threshold."""
 
     def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
+        self.limit = threshold
         self.sum = 0.0
 
     def remembered(self) -> list[float]:
@@ -59,16 +84,16 @@ class AccumulatedError:
         """Goes on from a running sum."""
         [self.sum] = values
 
-    def __call__(self, signal: float) -> bool:
+    def __call__(self, signal: float, index: int | None = None) -> bool:
         """Adds `signal` to the sum, which starts again only when it passes the threshold."""
         self.sum += signal
-        if self.sum <= self.threshold:
+        if self.sum <= self.limit:
             return False
         self.sum = 0.0
         return True
 
 
-class RunningAverage:
+class RunningAverage(Demarcation):
     """Ends an event where the signal is worse than the modified mean of the last signals."""
 
     def __init__(self, config: DemarcationConfig, distance: Distance) -> None:
@@ -86,22 +111,49 @@ class RunningAverage:
         self.window.clear()
         self.window.extend(values)
 
-    def __call__(self, signal: float) -> bool:
+    def __call__(self, signal: float, index: int | None = None) -> bool:
         """Compares `signal` with the window's mean before it enters; the first one only enters."""
-        boundary = False
+        self.limit = math.nan
         if self.window:
             mean = sum(self.window) / len(self.window)
-            limit = mean * self.modifier if self.modifier_type == "multiply" else mean + self.modifier
-            boundary = signal < limit if self.distance == "similarity" else signal > limit
+            self.limit = mean * self.modifier if self.modifier_type == "multiply" else mean + self.modifier
         self.window.append(signal)
-        return boundary
+        return signal < self.limit if self.distance == "similarity" else signal > self.limit
 
 
-def make_demarcation(config: DemarcationConfig, distance: Distance) -> Demarcation:
-    """A rule in its state at the start of a video."""
+def make_demarcation(
+    config: DemarcationConfig, distance: Distance, calibration: Calibration | None = None
+) -> Demarcation:
+    """A rule in its state at the start of a video.
+
+    Args:
+        config: the mode and its numbers.
+        distance: tells which signals are bad.
+        calibration: for `deviation`, `quantile` and `peak`, keeps events as long as wanted.
+    """
     if config.mode == "average":
         return RunningAverage(config, distance)
+    if config.mode == "deviation":
+        return RunningDeviation(config, distance, calibration)
+    if config.mode == "quantile":
+        return RunningQuantile(config, distance, calibration)
+    if config.mode == "peak":
+        return LocalPeak(config, distance, calibration)
     assert config.threshold is not None
     if config.mode == "fixed":
         return FixedThreshold(config.threshold, distance)
     return AccumulatedError(config.threshold)
+
+
+def event_starts(signals: Sequence[float], rule: Demarcation) -> list[int]:
+    """Inputs with which events begin, other than the first, where all signals are known.
+
+    Args:
+        signals: of every input but the first, which has none.
+        rule: in its state at the start of a video.
+
+    Returns:
+        Places of inputs, ascending; the signal of input k is `signals[k - 1]`.
+    """
+    rule.missed()
+    return [place - rule.delay for place, signal in enumerate(signals, start=1) if rule(signal, place)]

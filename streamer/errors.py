@@ -13,6 +13,10 @@ class CheckpointError(StreamerError):
     """A checkpoint that cannot be read or does not fit what it is asked for."""
 
 
+class FeatureError(StreamerError):
+    """Frozen features that cannot be computed: code that cannot be loaded, fails, or gives something else."""
+
+
 class HierarchyError(StreamerError):
     """A hierarchy of events that violates its contract (tiling, nesting, order)."""
 

@@ -16,7 +16,8 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from streamer import distance
-from streamer.lane import Lane, LevelState, Prediction, Waiting
+from streamer.frames import ENCODED_AT_ONCE
+from streamer.lane import Lane, LevelState, Prediction, Waiting, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
 from streamer.signals import Signal
@@ -104,8 +105,7 @@ class Forward:
             rows = self._memory.store(batch)
         else:
             features_nD, activations = encoder(batch)
-            keep = activations if self._grow is not None else activations[:1]
-            rows = self._memory.store_frames(features_nD, keep)
+            rows = self._memory.store_frames(features_nD, self._kept(activations))
         for snippet, row in zip(snippets, rows, strict=True):
             snippet.row = row
 
@@ -122,6 +122,41 @@ class Forward:
         for arrival in arrivals:
             arrival.lane.index += 1
         return [arrival.observation for arrival in arrivals]
+
+    @torch.no_grad()
+    def renew(self, lanes: Iterable[Lane]) -> None:
+        """Makes representations and predictions again from working sets as they stand, in new parameters.
+
+        All representations come first, so that every prediction is made from new ones. Inputs stay what they
+        were: frames pass the encoder again, but representations that were handed up keep their values.
+        """
+        lanes = list(lanes)
+        self._encode_again([row for lane in lanes for row in lane.states[0].working_set.rows])
+        known = [
+            [lane for lane in lanes if level < len(lane.states) and lane.states[level].prediction is not None]
+            for level in range(len(self._levels))
+        ]
+        for level, predicting in enumerate(known):
+            if predicting:
+                self._represent(level, predicting)
+        for level, predicting in enumerate(known):
+            if predicting:
+                last = [_predicted(lane.states[level]).last for lane in predicting]
+                self._predict(level, predicting, last)
+
+    def _encode_again(self, rows: Sequence[int]) -> None:
+        """Puts what the frame encoder makes of frames now where it lay before."""
+        encoder = self._levels[0].f.encoder
+        if encoder is None:
+            return
+        for start in range(0, len(rows), ENCODED_AT_ONCE):
+            piece = rows[start : start + ENCODED_AT_ONCE]
+            features_nD, activations = encoder(self._memory.inputs(piece, in_frames=True))
+            self._memory.replace_frames(piece, features_nD, self._kept(activations))
+
+    def _kept(self, activations: Sequence[Tensor]) -> Sequence[Tensor]:
+        """What is kept of encoded frames: all that backward passes need, or without learning the frame."""
+        return activations if self._grow is not None else activations[:1]
 
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""
@@ -141,7 +176,9 @@ class Forward:
             self._compare(level, compared)
             self._end_events(level, [arrival for arrival in compared if arrival.boundary])
             self._join(level, compared)
-        self._predict(level, [arrival.lane for arrival in arrivals])
+        lanes = [arrival.lane for arrival in arrivals]
+        self._represent(level, lanes)
+        self._predict(level, lanes, [arrival.row for arrival in arrivals])
 
     def _grow_if_due(self, level: int, inputs: int) -> None:
         if self._grow is None:
@@ -168,12 +205,14 @@ class Forward:
                 arrival.observation.due.append(loss)
 
     def _predictions_and_targets(self, level: int, arrivals: Sequence[Arrival]) -> tuple[Tensor, Tensor]:
-        predictions = [_predicted(arrival.lane.states[level]).row for arrival in arrivals]
-        targets = [arrival.row for arrival in arrivals]
-        if self._levels[level].p.decoder is None:
-            return self._memory.vectors.read(predictions), self._memory.vectors.read(targets)
-        frames = [self._memory.frame_of[row] for row in targets]
-        return self._memory.predictions.read(predictions), self._memory.frames.read(frames)
+        p, memory = self._levels[level].p, self._memory
+        predictions = [_predicted(arrival.lane.states[level]) for arrival in arrivals]
+        in_frames = p.decoder is not None
+        table = memory.predictions if in_frames else memory.vectors
+        predicted = table.read([prediction.row for prediction in predictions])
+        if p.residual is not None:
+            predicted = p.residual(predicted, memory.inputs(lasts(predictions), in_frames=in_frames))
+        return predicted, memory.inputs([arrival.row for arrival in arrivals], in_frames=in_frames)
 
     def _end_events(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Records events that ended and hands their representations to the level above."""
@@ -204,19 +243,23 @@ class Forward:
             signal = Signal(arrival.lane.index, level, value, arrival.boundary)
             arrival.observation.signals.append(signal)
 
-    def _predict(self, level: int, lanes: Sequence[Lane]) -> None:
-        """Represents the running events of a level and predicts its next inputs."""
-        networks = self._levels[level]
+    def _represent(self, level: int, lanes: Sequence[Lane]) -> None:
+        """Represents the running events of a level."""
         sets = [lane.states[level].working_set.rows for lane in lanes]
-        z_nD = networks.f(self._memory.working_sets(sets), [len(rows) for rows in sets])
+        z_nD = self._levels[level].f(self._memory.working_sets(sets), [len(rows) for rows in sets])
         for lane, row in zip(lanes, self._memory.store_representations(z_nD, level, sets), strict=True):
             lane.states[level].z_row = row
+
+    def _predict(self, level: int, lanes: Sequence[Lane], last: Sequence[int | None]) -> None:
+        """Predicts the next inputs of a level, whose last ones lie in the rows `last`."""
+        p = self._levels[level].p
         sources = [tuple(lane.z_rows) for lane in lanes]
         assert min(map(len, sources)) > level, "all levels below one with an input have a representation"
-        hidden_nD = networks.p(self._memory.working_sets(sources), [len(rows) for rows in sources])
+        hidden_nD = p(self._memory.working_sets(sources), [len(rows) for rows in sources])
         rows = self._store_predictions(level, hidden_nD)
-        for lane, known, row in zip(lanes, sources, rows, strict=True):
-            lane.states[level].prediction = Prediction(known, row)
+        for lane, known, row, before in zip(lanes, sources, rows, last, strict=True):
+            kept = None if p.residual is None else before
+            lane.states[level].prediction = Prediction(known, row, kept)
 
     def _store_predictions(self, level: int, hidden_nD: Tensor) -> list[int]:
         decoder = self._levels[level].p.decoder
@@ -239,7 +282,7 @@ def prepared(snippets: Tensor, levels: Levels) -> Tensor:
         levels: whose inputs they shall be.
     """
     state = levels.arithmetic.state
-    if snippets.dtype == torch.uint8 and levels.config.modality == "frames":
+    if snippets.dtype == torch.uint8 and levels.config.encodes_frames:
         snippets = snippets.permute(0, 3, 1, 2).to(state) / 255 * 2 - 1
     else:
         snippets = snippets.to(state)

@@ -33,7 +33,7 @@ def take_video(model: Streamer, lane: int) -> State:
     """
     assert settled(model), "losses wait"
     memory, watched = model.memory, model.lanes[lane]
-    vectors, predictions = memory.needed([watched], model.config.modality == "frames")
+    vectors, predictions = memory.needed([watched], model.config.encodes_frames)
     frame_of = {row: memory.frame_of[row] for row in sorted(vectors & memory.frame_of.keys())}
     made = {row: memory.made[row] for row in sorted(open_representations([watched]) & memory.made.keys())}
     return {
@@ -51,7 +51,7 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
 
     Args:
         model: has the parameters and precision of the model that the video was taken from. Where its
-            parameters have changed since, the lane must be told (`Lane.parameters_changed`).
+            parameters have changed since, the model must be told (`Streamer.lane_outdated`).
         lane: which lane; whatever it watches is dropped.
         state: what `take_video` returned.
     """
@@ -61,7 +61,7 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
     frames = _put(memory.frames, state["frames"])
     memory.frame_of.update({vectors[row]: frames[frame] for row, frame in state["frame_of"].items()})
     _put_made(memory, state["made"], vectors)
-    of_frames = model.config.modality == "frames"
+    of_frames = model.config.encodes_frames
     restore_lane(model.lanes[lane], state["lane"])
     _renumber(model.lanes[lane], vectors, predictions if of_frames else vectors)
 
@@ -112,7 +112,9 @@ def _renumber(lane: Lane, vectors: Rows, predicted_frames: Rows) -> None:
         state.working_set.rows = [vectors[row] for row in state.working_set.rows]
         state.z_row = None if state.z_row is None else vectors[state.z_row]
         if state.prediction is not None:
-            rows = predicted_frames if level == 0 else vectors
+            rows, last = predicted_frames if level == 0 else vectors, state.prediction.last
             state.prediction = Prediction(
-                tuple(vectors[row] for row in state.prediction.sources), rows[state.prediction.row]
+                tuple(vectors[row] for row in state.prediction.sources),
+                rows[state.prediction.row],
+                None if last is None else vectors[last],
             )

@@ -6,6 +6,7 @@ Vectors are named by their rows in the model's tables; a lane itself holds only 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -23,11 +24,21 @@ class Prediction:
 
     Attributes:
         sources: rows of z_0, z_1, ... from which it was made.
-        row: where it lies: among the vectors, or for level 0 of a model of frames among the predicted frames.
+        row: where p's output lies: among the vectors, or for level 0 of a model of frames, decoded, among the
+            predicted frames.
+        last: row of the level's last input, where the prediction is a change of it; else None.
     """
 
     sources: tuple[int, ...]
     row: int
+    last: int | None = None
+
+
+def lasts(predictions: Iterable[Prediction]) -> list[int]:
+    """Rows of the inputs of which predictions are changes."""
+    rows = [prediction.last for prediction in predictions if prediction.last is not None]
+    assert rows, "predictions of a model that does not predict changes"
+    return rows
 
 
 @dataclass
@@ -102,9 +113,13 @@ class Lane:
             self.states.append(LevelState(self.config, level))
 
     def parameters_changed(self) -> None:
-        """Predictions start afresh, and what was encoded ahead is encoded again; events go on."""
-        for state in self.states:
-            state.forget()
+        """Predictions start afresh, and what was encoded ahead is encoded again; events go on.
+
+        Where predictions are kept, they are made again, by the model.
+        """
+        if not self.config.learning.keep_predictions:
+            for state in self.states:
+                state.forget()
         for snippet in self.queue:
             snippet.row = None
 

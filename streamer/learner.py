@@ -1,7 +1,7 @@
 """Losses that wait, gradient sums with their counters, and optimiser steps.
 
-Losses add their gradients and timescales to the modules they reach. When the highest level has met enough
-losses, each module's gradient is divided by its counter and Adam takes one step.
+Losses add their gradients and timescales to the modules they reach. When the level that decides has met
+enough losses, each module's gradient is divided by its counter and Adam takes one step.
 """
 
 from __future__ import annotations
@@ -111,9 +111,14 @@ class Learner:
     @property
     def base_steps_left(self) -> int:
         """At least so many base steps will pass before the next optimiser step."""
-        top = self.num_levels - 1
-        met = self.losses.total[top] + self.losses.since_barrier[top]
+        level = self._step_level
+        met = self.losses.total[level] + self.losses.since_barrier[level]
         return max(1, math.ceil((self.config.optimize_every * self._lanes - met) / self._lanes))
+
+    @property
+    def _step_level(self) -> int:
+        """The level whose losses decide when to step."""
+        return 0 if self.config.step_level == "lowest" else self.num_levels - 1
 
     def add_level(self, level: Level) -> None:
         """Makes room for a level that was created."""
@@ -144,8 +149,8 @@ class Learner:
         return taken
 
     def step_due(self) -> bool:
-        """Whether the highest existing level has met its share of losses, as of the last barrier."""
-        return self.losses.total[self.num_levels - 1] >= self.config.optimize_every * self._lanes
+        """Whether the level that decides has met its share of losses, as of the last barrier."""
+        return self.losses.total[self._step_level] >= self.config.optimize_every * self._lanes
 
     def gather(self, replicas: Replicas) -> None:
         """Replaces gradient sums and counters by their sums over replicas; no loss may wait."""

@@ -70,6 +70,12 @@ class Memory:
         self.frame_of.update(zip(rows, frames, strict=True))
         return rows
 
+    def replace_frames(self, rows: Sequence[int], features_nD: Tensor, columns: Sequence[Tensor]) -> None:
+        """Puts frames that were encoded again where they lie; no gradient may have reached them."""
+        gradients = [torch.zeros_like(features_nD)] if self._learning else []
+        self.vectors.write(rows, [features_nD, *gradients])
+        self.frames.write([self.frame_of[row] for row in rows], columns)
+
     def store_predictions(self, columns: Sequence[Tensor]) -> list[int]:
         """Puts predicted frames into rows of their own, with what shall be kept of them."""
         rows = self.predictions.take(len(columns[0]))
@@ -93,6 +99,17 @@ class Memory:
         gradients_nD = self.vectors.read(rows, column=GRADIENTS)
         self.vectors.add(rows, -gradients_nD, column=GRADIENTS)
         return gradients_nD
+
+    def inputs(self, rows: Sequence[int], *, in_frames: bool) -> Tensor:
+        """A level's inputs as its predictions are compared with them.
+
+        Args:
+            rows: where they lie.
+            in_frames: whether they are the frames from which the vectors in these rows came.
+        """
+        if not in_frames:
+            return self.vectors.read(rows)
+        return self.frames.read([self.frame_of[row] for row in rows])
 
     def working_sets(self, sets: Sequence[Sequence[int]]) -> Tensor:
         """Vectors of working sets, `[n, S, D]`, the shorter ones padded with rows of no meaning."""
@@ -125,6 +142,8 @@ class Memory:
                 if state.prediction is not None:
                     of_frame = level == 0 and frames_predicted
                     (predictions if of_frame else vectors).add(state.prediction.row)
+                    if state.prediction.last is not None:
+                        vectors.add(state.prediction.last)
         for row in open_representations(lanes):
             vectors.add(row)
             if self._learning:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from streamer.arithmetic import Arithmetic
 from streamer.config import StreamerConfig
 from streamer.frames import FrameDecoder, FrameEncoder
+from streamer.residual import Residual
 from streamer.rows import to_index
 from streamer.transformer import Transformer
 
@@ -65,7 +66,7 @@ class TemporalEncoding(nn.Module):
         dim = config.feature_dim
         self.cls_token = BoundedTable(1, dim)
         self.pos_enc = BoundedTable(config.working_set_size, dim)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.encoder = FrameEncoder(config, arithmetic) if frames else None
         self.network = Transformer(dim, 8, arithmetic)
         self.normalize = config.distance_of(level) == "similarity"
@@ -91,7 +92,8 @@ class TemporalEncoding(nn.Module):
 class HierarchicalPrediction(nn.Module):
     """p: the representations of all levels to a level's prediction of its next input.
 
-    On frames, level 0's prediction is what the frame decoder makes of the result.
+    On frames, level 0's prediction is what the frame decoder makes of the result. Where `residual` is not
+    None, either is but the change: see there.
     """
 
     def __init__(self, config: StreamerConfig, level: int, arithmetic: Arithmetic) -> None:
@@ -99,8 +101,9 @@ class HierarchicalPrediction(nn.Module):
         self.level = level
         self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
         self.network = Transformer(config.feature_dim, 4, arithmetic)
-        frames = level == 0 and config.modality == "frames"
+        frames = level == 0 and config.encodes_frames
         self.decoder = FrameDecoder(config, arithmetic) if frames else None
+        self.residual = Residual() if config.residual else None
 
     def forward(self, z_nLD: Tensor, lengths: Sequence[int]) -> Tensor:
         """Predicts in feature space.
@@ -110,7 +113,7 @@ class HierarchicalPrediction(nn.Module):
             lengths: levels with a representation, more than the level's index.
 
         Returns:
-            Hidden vectors or predictions `[n, D]`.
+            Hidden vectors, predictions or their changes `[n, D]`.
         """
         mask = _mask(lengths, z_nLD.device)
         return self.network(z_nLD + self.pos_enc(z_nLD.shape[1]), self.level, mask)

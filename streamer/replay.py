@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from streamer import distance
-from streamer.lane import Lane
+from streamer.lane import Lane, lasts
 from streamer.learner import Loss
 from streamer.levels import Levels
 from streamer.memory import Memory, open_representations, padded
@@ -82,15 +82,18 @@ class Replay:
     def _hidden_gradients(self, level: int, losses: Sequence[Loss], hidden_nD: Tensor) -> Tensor:
         """Gradients of a level's weighted losses with respect to what its p put out before any decoder."""
         memory, decoder = self._memory, self._levels[level].p.decoder
-        kind = self._levels.config.distance_of(level)
+        in_frames = decoder is not None
+        predictions = [loss.due.prediction for loss in losses]
+        outputs, activations = hidden_nD, []
+        if in_frames:
+            outputs, *activations = memory.predictions.columns([prediction.row for prediction in predictions])
+        targets = memory.inputs([loss.due.target for loss in losses], in_frames=in_frames)
+        last = None
+        if self._levels[level].p.residual is not None:
+            last = memory.inputs(lasts(predictions), in_frames=in_frames)
         weights_n = self._values([loss.weight for loss in losses])
-        targets = [loss.due.target for loss in losses]
-        if decoder is None:
-            return distance.loss_gradients(kind, hidden_nD, memory.vectors.read(targets), weights_n)
-        frames = memory.frames.read([memory.frame_of[row] for row in targets])
-        predicted, *activations = memory.predictions.columns([loss.due.prediction.row for loss in losses])
-        gradients = distance.loss_gradients(kind, predicted, frames, weights_n)
-        return decoder.add_gradients(hidden_nD, activations, gradients)
+        gradients = output_gradients(self._levels, level, outputs, last, targets, weights_n)
+        return decoder.add_gradients(hidden_nD, activations, gradients) if decoder is not None else gradients
 
     def _values(self, values: Sequence[Any]) -> Tensor:
         """Numbers of the host on the model's device."""
@@ -128,6 +131,27 @@ class Replay:
             activations = memory.frames.columns([memory.frame_of[row] for row in chunk])
             encoder.add_gradients(activations, memory.take_gradients(chunk))
         self.touched.difference_update(closed)
+
+
+def output_gradients(
+    levels: Levels, level: int, outputs: Tensor, last: Tensor | None, targets: Tensor, weights_n: Tensor
+) -> Tensor:
+    """Gradients of a level's weighted losses with respect to what its p, or the decoder behind it, put out.
+
+    Args:
+        levels: the parameters; a gate's gradient is added to its sum.
+        level: the level.
+        outputs: `[n, D]` or `[n, 3, H, H]`.
+        last: the inputs before, where predictions are changes of them; else None.
+        targets: the inputs that came.
+        weights_n: of each loss.
+    """
+    kind, residual = levels.config.distance_of(level), levels[level].p.residual
+    if residual is None:
+        return distance.loss_gradients(kind, outputs, targets, weights_n)
+    assert last is not None
+    gradients = distance.loss_gradients(kind, residual(outputs, last), targets, weights_n)
+    return residual.add_gradients(outputs, last, gradients)
 
 
 def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

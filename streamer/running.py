@@ -68,7 +68,7 @@ def _due(loss: Mapping[str, Any]) -> DueLoss:
 
 
 def _prediction(state: Mapping[str, Any]) -> Prediction:
-    return Prediction(tuple(state["sources"]), state["row"])
+    return Prediction(tuple(state["sources"]), state["row"], state.get("last"))
 
 
 def lane_state(lane: Lane) -> State:

@@ -14,6 +14,7 @@ import torch
 from streamer import checkpoint
 from streamer.config import Precision, StreamerConfig, config_from_dict
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
+from streamer.extractors import open_extractor
 from streamer.hierarchy import Hierarchy
 from streamer.release import is_release_checkpoint, load_release_checkpoint
 from streamer.signals import Signal
@@ -37,6 +38,7 @@ def segment(
             the hierarchy up to there and a warning.
         CheckpointError: the model takes vectors and the recording is a video, or the other way round.
         ConfigError: the model takes vectors of another width.
+        FeatureError: the model takes features of frames, and these cannot be computed.
     """
     name = video_id or path_of(uri).stem
     hierarchy, _, warning = segment_recording(uri, model, video_id=name, decoder=decoder)
@@ -108,8 +110,11 @@ def _observe(
     """Lets the model's first lane observe snippets that have been decoded together."""
     if not row:
         return []
+    data, config = np.stack(row), model.config
+    if config.features is not None:
+        data = open_extractor(config.features, config.feature_dim)(data, model.lanes[0].index)
     try:
-        model.offer(np.stack(row))
+        model.offer(data)
     except ConfigError as error:
         raise ConfigError(f"{uri}: {error}") from error
     signals: list[Signal] = []

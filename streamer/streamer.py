@@ -87,8 +87,8 @@ class Streamer:
         """Takes the next snippet of the video and learns from it; for a model with one lane.
 
         Args:
-            snippet: RGB uint8 `[H, H, 3]`, or float `[3, H, H]` in [-1, 1]; for a model of vectors
-                float `[D]`.
+            snippet: RGB uint8 `[H, H, 3]`, or float `[3, H, H]` in [-1, 1]; for a model of vectors, or of
+                features of frames, float `[D]`.
 
         Returns:
             A signal per level that had a prediction to compare, upper levels first.
@@ -230,7 +230,15 @@ class Streamer:
         self.levels.parameters_changed()
         for lane in self.lanes:
             lane.parameters_changed()
+        if self.config.learning.keep_predictions:
+            self._forward.renew(self.lanes)
         self._sweep()
+
+    def lane_outdated(self, lane: int) -> None:
+        """Drops what a lane brought along from a model with other parameters; its events go on."""
+        self.lanes[lane].parameters_changed()
+        if self.config.learning.keep_predictions:
+            self._forward.renew([self.lanes[lane]])
 
     def grow(self) -> Level:
         """Creates the level above the highest."""
@@ -256,7 +264,7 @@ class Streamer:
         """Computes gradients that wait, and releases what is needed no more."""
         if self.learner is not None:
             self.replay.run(self.learner.take_losses(), self.lanes, everything=everything)
-        self.memory.sweep(self.lanes, frames_predicted=self.config.modality == "frames")
+        self.memory.sweep(self.lanes, frames_predicted=self.config.encodes_frames)
 
     def _encode_ahead(self) -> None:
         """Encodes the next snippet of every lane, with some of those behind it.
@@ -282,15 +290,18 @@ class Streamer:
         x = torch.tensor(snippets) if isinstance(snippets, np.ndarray) else snippets.detach().clone()
         config = self.config
         size = config.frame_size
-        if config.modality == "vectors":
+        takes, fields = config.modality, "model.modality, model.feature_dim or model.frame_size"
+        if not config.encodes_frames:
             kind, shape = "", (config.feature_dim,)
+            if config.features is not None:
+                takes, fields = f"features `{config.features}` of frames,", "model.features"
         elif x.dtype == torch.uint8:
             kind, shape = "uint8 ", (size, size, 3)
         else:
             kind, shape = "", (3, size, size)
         if tuple(x.shape[1:]) != shape:
             raise ConfigError(
-                f"the model takes {config.modality} {kind}{list(shape)}, not {list(x.shape[1:])}: change the "
-                "input, or model.modality, model.feature_dim or model.frame_size"
+                f"the model takes {takes} {kind}{list(shape)}, not {list(x.shape[1:])}: change the "
+                f"input, or {fields}"
             )
         return to_device(x, self.levels.device)

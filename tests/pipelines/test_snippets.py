@@ -16,14 +16,19 @@ from pipelines.snippets import (
     SnippetFormat,
     VideoEnd,
     VideoPart,
+    error_row,
     read_rows,
     snippet_request,
     snippet_rows,
 )
+from streamer.config import StreamerConfig
+from streamer.errors import FeatureError
+from streamer.snippet_cache import CacheError
 from tests.pipelines.tiny import tiny_config
 
 VECTORS = SnippetFormat("vectors", 0.5, 128, 8, "pyav")
 FRAMES = SnippetFormat("frames", 0.5, 64, 8, "pyav")
+FEATURES = SnippetFormat("frames", 0.5, 64, 8, "pyav", "comb")
 DONE = PartEnd("end", 7.0)
 
 
@@ -59,6 +64,15 @@ def test_format_follows_the_model():
     assert (FRAMES.shape, FRAMES.dtype) == ((64, 64, 3), np.uint8)
 
 
+def test_a_model_of_features_reads_frames_and_takes_vectors():
+    model = StreamerConfig(features="comb", feature_dim=8, frame_size=64)
+    form = SnippetFormat.of(model, "pyav")
+    assert form == FEATURES
+    assert (form.shape, form.dtype) == ((8,), np.float32)
+    asked = snippet_request(VideoPart(CatalogEntry("v", "/data/v.mp4", "video")), form)
+    assert asked == Request("/data/v.mp4", "uint8", 0.5, 64, 0.0, None, "pyav")
+
+
 def test_what_the_decoder_is_asked_for():
     entry = CatalogEntry("v", "/data/v.mp4", "video", start_s=1.5, end_s=9.0)
     asked = snippet_request(VideoPart(entry, 16, 32, leads=False), FRAMES)
@@ -81,6 +95,27 @@ def test_frames_survive_the_way():
     frames = np.random.default_rng(0).integers(0, 256, (20, 64, 64, 3), np.uint8)
     snippets, _ = read_video(list(snippet_rows(part(), [*map(bytes, frames), DONE])), FRAMES)
     np.testing.assert_array_equal(snippets, frames)
+
+
+def test_features_are_made_a_row_at_a_time():
+    asked = []
+
+    def featurize(data: bytes, first: int) -> bytes:
+        asked.append((first, len(data)))
+        return vectors(len(data) // 3, first).tobytes()
+
+    rows = list(snippet_rows(part(first=5), [*[bytes(3)] * 20, DONE], featurize))
+    snippets, end = read_video(rows, FEATURES)
+    np.testing.assert_array_equal(snippets, vectors(20, 5))
+    assert end.snippets == 25
+    assert asked == [(5, 33), (16, 27)]
+
+
+@pytest.mark.parametrize("error", [CacheError("no room"), FeatureError("no features")])
+def test_an_error_that_concerns_all_videos_is_raised_where_rows_are_read(error):
+    rows = [*rows_of(part(), 3)[:1], error_row(part(), error)]
+    with pytest.raises(type(error), match=str(error)):
+        list(read_rows(rows, VECTORS))
 
 
 def test_a_part_stops_where_a_row_does():

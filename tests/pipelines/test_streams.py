@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import pipelines.parts
 import pipelines.streams
@@ -23,6 +24,8 @@ from pipelines.decoding import BYTES_AHEAD, DecodingSettings, part_rows
 from pipelines.parts import PART_SNIPPETS
 from pipelines.snippets import ROW_SNIPPETS, SnippetBlock, SnippetFormat, VideoEnd, VideoPart, snippet_rows
 from pipelines.streams import REST_SECONDS, Demand, FetchedRows, LaneStream, Pace, lane_stream, ray_rows
+from streamer.errors import FeatureError
+from streamer.extractors import open_extractor
 from streamer.sources import open_source
 from tests.pipelines.conftest import SECONDS
 from tests.pipelines.processes import DEADLINE_S, await_true, needs_proc
@@ -33,6 +36,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.usefixtures("ray_cluster")]
 FRAMES = SnippetFormat("frames", 0.5, 48, 16, "pyav")
 WIDE = SnippetFormat("frames", 0.5, 256, 16, "pyav")
 VECTORS = SnippetFormat("vectors", 0.5, 16, 16, "pyav")
+MODULES = "tests.pipelines.feature_modules"
 MOST_BYTES, MOST_ROWS = 64 * 2**20, 100  # that may wait for the model, whichever is less
 FEW_ROWS = 6  # that may wait where less than one is allowed for
 WIDE_ROW = ROW_SNIPPETS * 256 * 256 * 3
@@ -378,6 +382,34 @@ def test_a_video_goes_on_from_where_it_was_left(clips):
     assert all(same(one, other) for one, other in zip(rest, whole[1:], strict=True))
     assert isinstance(rest[1], VideoEnd)
     assert rest[1].snippets == 20, "those before are counted too"
+
+
+@pytest.mark.parametrize("name", ["comb", f"{MODULES}:means"])
+def test_features_are_those_of_the_frames(clips, tmp_path, name):
+    torch.set_num_threads(1)  # as the decoding stage does
+    form = replace(FRAMES, features=name)
+    extract = open_extractor(name, form.feature_dim)
+    videos = [video(clips / "b.mp4"), video(clips / "a.mp4")]
+    of_frames = list(lane_stream(videos, FRAMES, DecodingSettings(cache=str(tmp_path))))
+    expected = [
+        replace(item, data=extract(item.data, item.index)) if isinstance(item, SnippetBlock) else item
+        for item in of_frames
+    ]
+    for settings in (DecodingSettings(), DecodingSettings(cache=str(tmp_path))):
+        found = list(lane_stream(videos, form, settings))
+        assert all(same(*pair) for pair in zip(found, expected, strict=True))
+    rest = list(lane_stream([video(clips / "b.mp4", 5)], form, DecodingSettings()))
+    whole = np.concatenate([item.data for item in expected[:2] if isinstance(item, SnippetBlock)])
+    begun = np.concatenate([item.data for item in rest if isinstance(item, SnippetBlock)])
+    assert (begun == whole[5:]).all()
+
+
+def test_a_fault_of_the_features_is_told_and_ends_the_stream(clips):
+    form = replace(FRAMES, features=f"{MODULES}:sensitive")
+    stream = lane_stream([video(clips / "a.mp4"), video(clips / "b.mp4")], form, DecodingSettings())
+    with pytest.raises(FeatureError, match=r"sensitive: ValueError: too bright \(.*modules.py, line 2\d\)"):
+        list(stream)
+    assert list(stream) == []
 
 
 @pytest.fixture

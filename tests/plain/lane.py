@@ -94,6 +94,7 @@ class LevelState:
         self.z_D: Tensor | None = None
         self.prediction: Tensor | None = None
         self.last_input = 0
+        self.last: Tensor | None = None
 
     def forget(self) -> None:
         """Drops all that was computed with parameters that are no more."""
@@ -132,6 +133,19 @@ class Lane:
         for state in self.states:
             state.forget()
 
+    def renew(self) -> None:
+        """After an optimiser step: representations, then predictions, anew from the working sets."""
+        known = [level for level, state in enumerate(self.states) if state.prediction is not None]
+        for level in known:
+            state = self.states[level]
+            state.z_D = self.levels[level].f(state.working_set.stacked())
+        for level in known:
+            self._predict_next(level)
+
+    def parameters_changed(self) -> None:
+        """After an optimiser step."""
+        self.renew() if self.config.learning.keep_predictions else self.forget()
+
     def observe(self, x: Tensor) -> Observation:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
@@ -163,6 +177,7 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
+        state.last = x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -198,12 +213,16 @@ class Lane:
         state.working_set.clear()
 
     def _predict(self, level: int) -> None:
-        networks, state = self.levels[level], self.states[level]
-        state.z_D = networks.f(state.working_set.stacked())
+        state = self.states[level]
+        state.z_D = self.levels[level].f(state.working_set.stacked())
+        self._predict_next(level)
+
+    def _predict_next(self, level: int) -> None:
+        state = self.states[level]
         known = []
         for other in self.states:
             if other.z_D is None:
                 break
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
-        state.prediction = networks.p(torch.stack(known))
+        state.prediction = self.levels[level].p(torch.stack(known), state.last)

@@ -126,8 +126,9 @@ class Learner:
             start = end
 
     def step_due(self) -> bool:
-        """Whether the highest existing level has met its share of losses, as of the last barrier."""
-        return self.losses.total[self.num_levels - 1] >= self.config.optimize_every * self._lanes
+        """Whether the level that decides has met its share of losses, as of the last barrier."""
+        level = 0 if self.config.step_level == "lowest" else self.num_levels - 1
+        return self.losses.total[level] >= self.config.optimize_every * self._lanes
 
     def gather(self, replicas: Replicas) -> None:
         """Replaces gradient sums and counters by their sums over replicas."""

@@ -123,6 +123,19 @@ class TemporalEncoding(nn.Module):
         return F.normalize(z_D, dim=0) if self.normalize else z_D
 
 
+class Residual(nn.Module):
+    """A prediction as the last input plus a learned share of an output, scaled to the last input's length."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = nn.Parameter(torch.zeros(1))
+
+    def forward(self, output: Tensor, last: Tensor) -> Tensor:
+        """Adds to `last` `[D]` or `[3, H, H]` ten times the parameter times the scaled output."""
+        scaled = output * (last.norm() / output.norm().clamp_min(1e-8))
+        return last + 10 * self.gate * scaled
+
+
 class HierarchicalPrediction(nn.Module):
     """p: the representations of all levels to the level's prediction of its next input."""
 
@@ -132,16 +145,25 @@ class HierarchicalPrediction(nn.Module):
         self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
         self.network = transformer(config.feature_dim, heads=4)
         self.decoder = FrameDecoder(config) if level == 0 and config.modality == "frames" else None
+        self.residual = Residual() if config.residual else None
 
-    def forward(self, z_LD: Tensor) -> Tensor:
-        """Predicts the level's next input from `z_LD`, row i being level i's representation.
+    def forward(self, z_LD: Tensor, last: Tensor | None = None) -> Tensor:
+        """Predicts the level's next input.
+
+        Args:
+            z_LD: row i is level i's representation.
+            last: the level's last input, where the prediction is a change of it.
 
         Returns:
             `[3, H, H]` at level 0 of a model of frames, else `[D]`.
         """
         hidden_LD = self.network((z_LD + self.pos_enc(len(z_LD)))[None])[0]
         prediction_1D = hidden_LD[self.level : self.level + 1]
-        return (prediction_1D if self.decoder is None else self.decoder(prediction_1D))[0]
+        output = (prediction_1D if self.decoder is None else self.decoder(prediction_1D))[0]
+        if self.residual is None:
+            return output
+        assert last is not None
+        return self.residual(output, last)
 
 
 class Level(nn.Module):

@@ -107,8 +107,9 @@ class SharedLanes:
     def parameters_changed(self) -> None:
         """Drops what was computed with the parameters as they were."""
         self.levels.parameters_changed()
-        for lane in self.lanes:
-            lane.forget()
+        with torch.set_grad_enabled(self.learner is not None):
+            for lane in self.lanes:
+                lane.parameters_changed()
 
     def run(
         self,

@@ -155,7 +155,8 @@ class PlainStreamer:
     def parameters_changed(self) -> None:
         """Drops what was computed with the parameters as they were."""
         self.levels.parameters_changed()
-        self.lane.forget()
+        with torch.set_grad_enabled(self.learner is not None):
+            self.lane.parameters_changed()
 
     def grow(self) -> Level:
         """Creates the level above the highest."""

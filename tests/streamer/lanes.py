@@ -10,13 +10,40 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.config import StreamerConfig
 from streamer.hierarchy import Event
+from streamer.schedule import Schedule
 from streamer.signals import Signal
 from streamer.streamer import Streamer
+from tests.oracle_cases import fill
 from tests.plain.shared_lanes import Seen, SharedLanes, Video
 from tests.plain.streamer import PlainStreamer
+from tests.streamer.tiny import vectors
 
 TOLERANCE = 1e-8
+SIZE = 16  # of frames, in pixels
+# Per lane, the length of each video and where it is dropped.
+Lengths = list[list[tuple[int, int | None]]]
+
+
+def snippets(modality: str, n: int, seed: int) -> torch.Tensor:
+    return vectors(n, seed) if modality == "vectors" else fill.images(n, SIZE, seed)
+
+
+def make_streams(modality: str, lengths: Lengths, seed: int = 0) -> list[list[Video]]:
+    return [
+        [
+            Video(snippets(modality, length, seed + 10 * lane + place), dropped_after)
+            for place, (length, dropped_after) in enumerate(videos)
+        ]
+        for lane, videos in enumerate(lengths)
+    ]
+
+
+def engine(
+    config: StreamerConfig, lanes: int, schedule: Schedule | None = None, **arguments: Any
+) -> Streamer:
+    return Streamer(config, lanes=lanes, precision="float64", schedule=schedule or Schedule(), **arguments)
 
 
 class Feed:

@@ -17,6 +17,13 @@ SCHEDULE = Schedule(flush_losses=6, encode_ahead=4)
 SNIPPETS = 40
 VECTORS = tiny(evolve_every=5, force_fixed_buffer=True)
 FRAMES = replace(VECTORS, modality="frames", frame_size=16, channels=(4, 4, 8, 8))
+LOWEST = replace(VECTORS.learning, step_level="lowest", keep_predictions=True)
+CONFIGS = {
+    "vectors": VECTORS,
+    "frames": FRAMES,
+    "residual": replace(VECTORS, residual=True, learning=LOWEST),
+    "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
+}
 
 
 def watched(config, count):
@@ -71,7 +78,7 @@ def assert_alike(one, other):
                 np.testing.assert_allclose(event.representation, match.representation, atol=1e-6)
 
 
-@pytest.mark.parametrize("config", [VECTORS, FRAMES], ids=["vectors", "frames"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 @pytest.mark.parametrize("train", [True, False], ids=["training", "inference"])
 @pytest.mark.parametrize("at", [1, 9, 17, 26])
 def test_lanes_may_change_places(config, train, at):

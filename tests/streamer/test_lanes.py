@@ -16,14 +16,22 @@ from streamer.config import DemarcationConfig, StreamerConfig
 from streamer.schedule import Schedule
 from streamer.streamer import Streamer
 from tests.oracle import fill_level
-from tests.oracle_cases import fill
 from tests.plain.shared_lanes import Seen, SharedLanes, Video
 from tests.plain.streamer import PlainStreamer
-from tests.streamer.lanes import assert_same_model, assert_same_videos, base_steps, run_lanes
+from tests.streamer.lanes import (
+    SIZE,
+    Lengths,
+    assert_same_model,
+    assert_same_videos,
+    base_steps,
+    engine,
+    make_streams,
+    run_lanes,
+    snippets,
+)
 from tests.streamer.meeting import Meeting
-from tests.streamer.tiny import tiny, vectors
+from tests.streamer.tiny import tiny
 
-SIZE = 16
 VECTORS = tiny(evolve_every=3, working_set_size=3, force_fixed_buffer=True, learning={"optimize_every": 2})
 FRAMES = dataclasses.replace(VECTORS, modality="frames", frame_size=SIZE, channels=(4, 4, 8, 8))
 CONFIGS = {"vectors": VECTORS, "frames": FRAMES}
@@ -37,8 +45,6 @@ SCHEDULES = {
     **TINY_BATCHES,
     "by default": Schedule(),
 }
-# Per lane, the length of each video and where it is dropped.
-Lengths = list[list[tuple[int, int | None]]]
 STREAMS: dict[str, Lengths] = {
     "one lane": [[(40, None), (13, None)]],
     "lanes that end at different times": [[(21, None), (33, None)], [(30, None)], [(9, None), (42, None)]],
@@ -47,32 +53,12 @@ STREAMS: dict[str, Lengths] = {
 }
 
 
-def snippets(modality: str, n: int, seed: int) -> torch.Tensor:
-    return vectors(n, seed) if modality == "vectors" else fill.images(n, SIZE, seed)
-
-
-def make_streams(modality: str, lengths: Lengths, seed: int = 0) -> list[list[Video]]:
-    return [
-        [
-            Video(snippets(modality, length, seed + 10 * lane + place), dropped_after)
-            for place, (length, dropped_after) in enumerate(videos)
-        ]
-        for lane, videos in enumerate(lengths)
-    ]
-
-
 @functools.cache
 def defined(modality: str, name: str) -> tuple[list[list[Video]], SharedLanes, list[list[Seen]]]:
     """Streams and what the definition makes of them."""
     streams = make_streams(modality, STREAMS[name])
     reference = SharedLanes(CONFIGS[modality], len(streams))
     return streams, reference, reference.run(streams)
-
-
-def engine(
-    config: StreamerConfig, lanes: int, schedule: Schedule | None = None, **arguments: Any
-) -> Streamer:
-    return Streamer(config, lanes=lanes, precision="float64", schedule=schedule or Schedule(), **arguments)
 
 
 @pytest.mark.parametrize("name", list(STREAMS))
@@ -296,11 +282,14 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
         force_fixed_buffer=draw(st.booleans()),
         distance=distance,
         force_base_distance=distance == "similarity" and draw(st.booleans()),
+        residual=draw(st.booleans()),
         demarcation=DemarcationConfig(**draw(st.sampled_from(RULES[distance]))),
         learning={
             "lr": draw(st.sampled_from([1e-3, 1e-2])),
             "alpha": draw(st.sampled_from([0.5, 1.0, 3.0])),
             "optimize_every": draw(st.integers(1, 2) | st.integers(1, 5)),
+            "step_level": draw(st.sampled_from(["highest", "lowest"])),
+            "keep_predictions": draw(st.booleans()),
             "hgn_timescale": draw(st.booleans()),
             "hgn_reach": draw(st.booleans()),
         },

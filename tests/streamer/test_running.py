@@ -17,6 +17,13 @@ SCHEDULE = Schedule(flush_losses=6, encode_ahead=4)
 SNIPPETS = 48
 VECTORS = tiny(evolve_every=5, force_fixed_buffer=True)
 FRAMES = replace(VECTORS, modality="frames", frame_size=16, channels=(4, 4, 8, 8))
+LOWEST = replace(VECTORS.learning, step_level="lowest", keep_predictions=True)
+CONFIGS = {
+    "vectors": VECTORS,
+    "frames": FRAMES,
+    "residual": replace(VECTORS, residual=True, learning=LOWEST),
+    "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
+}
 
 
 def videos(config):
@@ -45,7 +52,7 @@ def assert_goes_on(model: Streamer, path: Path, base_steps: int) -> None:
 
 
 @pytest.mark.parametrize("train", [True, False], ids=["training", "inference"])
-@pytest.mark.parametrize("config", [VECTORS, FRAMES], ids=["vectors", "frames"])
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
 @pytest.mark.parametrize("at", [1, 7, 20, 33])
 def test_goes_on_to_the_bit(config, train, at, tmp_path):
     model = Streamer(config, lanes=2, train=train, schedule=SCHEDULE)

@@ -8,8 +8,10 @@ import streamer
 from streamer import checkpoint
 from streamer.config import StreamerConfig
 from streamer.errors import CheckpointError, ConfigError, VideoError
+from streamer.features import frame_features
+from streamer.projection import project
 from streamer.segmentation import StoredModel, segment_recording
-from streamer.sources import is_vectors, path_of
+from streamer.sources import is_vectors, open_source, path_of
 from streamer.streamer import Streamer
 from tests.streamer.tiny import ALWAYS, parameters, same, tiny, vectors, watch
 from tests.streamer.video.clips import constant_rate, encode
@@ -217,3 +219,23 @@ def test_without_a_learner_nothing_goes_on_learning(learned):
     checkpoint.save(streamer.load(learned), path)
     with pytest.raises(CheckpointError, match=r"frozen\.pt: holds no learner"):
         StoredModel(path).learning()
+
+
+def test_a_model_of_features_segments_a_video(clip, monkeypatch):
+    config = StreamerConfig(features="comb", feature_dim=16, frame_size=16, evolve_every=4)
+    model = Streamer(config, seed=0, train=False)
+    hierarchy = streamer.segment(str(clip), model)
+    with open_source(str(clip), snippet_size=0.5, frame_size=16) as source:
+        features = project(frame_features(np.stack(list(source))), 16)
+    other = Streamer(config, seed=0, train=False)
+    other.offer(features)
+    for _ in features:
+        other.advance()
+    expected = other.end_video(hierarchy.duration_s, hierarchy.video_id)
+    assert hierarchy.to_arrow().equals(expected.to_arrow())
+
+
+def test_a_model_of_features_says_what_it_takes():
+    model = Streamer(StreamerConfig(features="comb", feature_dim=16, frame_size=16), train=False)
+    with pytest.raises(ConfigError, match=r"takes features `comb` of frames, \[16\], not \[16, 16, 3\]"):
+        model.observe(np.zeros((16, 16, 3), np.uint8))
