@@ -12,6 +12,7 @@ from rich.console import Console
 
 from benchmarks import barrier, decoding, engine, memory, planning, report, scaling
 from benchmarks.hard_streams import command as hard_streams
+from benchmarks.quality import command as quality
 from streamer.errors import StreamerError
 
 TITLES = {
@@ -22,7 +23,7 @@ TITLES = {
     "scaling": "One worker against two, and what barriers cost",
     "simulation": "Many workers, simulated",
 }
-COMMANDS = {"hard_streams": hard_streams.main}
+COMMANDS = {"hard_streams": hard_streams.main, "quality": quality.main}
 """What has arguments of its own: `python -m benchmarks NAME ...`."""
 
 REPETITIONS = 5

@@ -76,14 +76,19 @@ class Video:
         return self.name
 
 
-def videos_of(part: Part) -> list[Video]:
+def videos_of(part: Part, styles: Sequence[EditedStyle] = STYLES) -> list[Video]:
     """The videos of a part: one of each style, then the machines."""
-    styles: list[EditedStyle | None] = [*STYLES, *[None] * part.machines]
-    return [Video(part, number, style) for number, style in enumerate(styles)]
+    kinds = [*styles, *[None] * part.machines]
+    return [Video(part, number, style) for number, style in enumerate(kinds)]
 
 
 def render_part(
-    part: Part, folder: Path, *, workers: int = 2, progress: Callable[[str], None] | None = None
+    part: Part,
+    folder: Path,
+    *,
+    workers: int = 2,
+    progress: Callable[[str], None] | None = None,
+    styles: Sequence[EditedStyle] = STYLES,
 ) -> None:
     """Renders a part into a folder; what is there already is overwritten.
 
@@ -93,9 +98,10 @@ def render_part(
             `kinds.csv` (video_id, time_s, level, kind, fade_s of every boundary) and `part.json`.
         workers: processes that render at the same time; with 1 this process does it all.
         progress: is told the name of every finished video.
+        styles: of the videos of shots.
     """
     (folder / "videos").mkdir(parents=True, exist_ok=True)
-    videos = videos_of(part)
+    videos = videos_of(part, styles)
     write_truth(videos, folder)
     with atomic_write(folder / "part.json") as unfinished:
         unfinished.write_text(json.dumps(asdict(part), indent=2) + "\n")

@@ -60,13 +60,17 @@ class Shift:
         rng: source of randomness.
         part: gives materials and colours.
         seconds: how long it is at least.
+
+    Attributes:
+        stations: of each room.
+        runs: its events, in order, without gaps.
     """
 
     def __init__(self, rng: np.random.Generator, part: Part, seconds: float) -> None:
         self._rng = rng
         rooms = [draw_place(rng, part) for _ in range(ROOMS)]
         corners = [(0.0, 0.5), (1.0, 0.5)]
-        self._stations = [
+        self.stations = [
             [Station(rng, part, room.view(*corners[place], 1.1)) for place in range(STATIONS)]
             for room in rooms
         ]
@@ -77,7 +81,7 @@ class Shift:
         pieces = []
         for run in self.runs:
             kind = "start" if not run.start else "cut" if run.opens else "pattern"
-            name = self._stations[run.room][run.station].kinds[run.pattern]
+            name = self.stations[run.room][run.station].kinds[run.pattern]
             station = f"room {run.room} station {run.station}"
             labels = (f"{station} {name}", station, f"room {run.room}")
             pieces.append(Piece(run.start, run.stop, labels, run.opens, kind))
@@ -87,7 +91,7 @@ class Shift:
         """The frames, in order."""
         camera = Camera(self._rng, self.runs[-1].stop, 0.0, NOISE)
         for run in self.runs:
-            station = self._stations[run.room][run.station]
+            station = self.stations[run.room][run.station]
             cycle = station.cycle(run.pattern)
             # Every cycle looks the same, so each of its pictures is drawn once.
             states = [station.state(run.pattern, since) for since in range(cycle)]
@@ -113,7 +117,7 @@ class Shift:
         for place in range(int(self._rng.integers(*RUNS))):
             drawn = int(self._rng.integers(PATTERNS - (pattern >= 0)))
             pattern = drawn + (0 <= pattern <= drawn)
-            cycle = self._stations[room][station].cycle(pattern)
+            cycle = self.stations[room][station].cycle(pattern)
             lead, tail = (int(halt) for halt in self._rng.integers([LEAD, TAIL]))
             running = int(self._rng.uniform(*EVENT_S) * FPS) // cycle * cycle
             start = runs[-1].stop if runs else 0
