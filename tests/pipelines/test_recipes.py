@@ -79,8 +79,8 @@ def test_timescales_are_the_levels(tmp_path):
     path = tmp_path / "train.yaml"
     path.write_text("timescales: 2s,10s,90s\n")
     assert parse("train", [*TRAIN, "--config", str(path)]).model == config.model
-    own = parse("train", [*TRAIN, "--model.timescales=[2, 10, 60, 300]"]).model
-    assert own.timescales == (2, 10, 60, 300)
+    own = parse("train", [*TRAIN, "--model.timescales=[2, 10, 60, 300, 900]"]).model
+    assert own.timescales == (2, 10, 60, 300, 900)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +101,7 @@ def test_timescales_are_the_levels(tmp_path):
             ["--timescales", "2s,9s", "--model.demarcation.deviations=3"],
             "deviations has no effect where model",
         ),
-        (["--timescales", "1s,9s"], "1s is shorter than the shortest event, 1.5s"),
+        (["--timescales", "0.5s,9s"], "0.5s is shorter than the shortest event, 1s"),
     ],
 )
 def test_timescales_that_cannot_be_met_are_refused_in_a_line(capsys, words, message):
