@@ -25,9 +25,10 @@ from streamer.palette import PALETTE_DIM
 def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarchy:
     """A hierarchy of one level with those above it, as many for every video, and the tree of all mergers.
 
-    Where timescales are named, a level has as many events as its timescale asks for. Otherwise it has those
-    that cost more than its price to merge. Each has one at least: of a short video several levels may be one
-    and the same event.
+    Where timescales are named, a level has about as many events as its timescale asks for, and the tree
+    decides which number it is near that (`MergeTree.natural_counts`). Otherwise it has those that cost more
+    than its price to merge. Each has one at least: of a short video several levels may be one and the same
+    event.
 
     Args:
         hierarchy: of level 0, whose events have representations.
@@ -35,7 +36,7 @@ def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarch
     """
     tree = merge_tree(hierarchy, cost_of(config))
     if config.timescales is not None:
-        counts = [tree.events_of(seconds) for seconds in config.timescales[1:]]
+        counts = tree.natural_counts([tree.events_of(seconds) for seconds in config.timescales[1:]])
     else:
         counts = [tree.events_above(price) for price in config.merge_prices]
     return replace(
