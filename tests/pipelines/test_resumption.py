@@ -46,7 +46,7 @@ def test_where_and_how_it_is_computed_may_differ(words):
     [
         (["--seed", 4], "seed was 0, is 4"),
         (["--model.feature_dim", 64], "model.feature_dim was 128, is 64"),
-        (["--model.channels", "[8,8,8,8]"], "model.channels was [16, 32, 64, 128], is (8, 8, 8, 8)"),
+        (["--model.channels", "[8,8,8,8]"], "model.channels was [32, 64, 256, 1024], is (8, 8, 8, 8)"),
         (["--model.learning.lr", 0.5], "model.learning.lr was 0.001, is 0.5"),
         (["--sync_every", 2], "sync_every was 1, is 2"),
         (["--precision", "bf16"], "precision was 'float32', is 'bf16'"),
