@@ -16,8 +16,8 @@ import torch
 
 from benchmarks.child import MIB, Resident, in_child, peak_mib, resident
 from benchmarks.material import encode, vectors
+from benchmarks.models import small_model
 from pipelines.catalog import build_catalog
-from pipelines.config import laptop_model
 from pipelines.decoding import DecodingSettings, part_rows
 from pipelines.run_folder import RunFolder
 from pipelines.snippets import SnippetBlock, SnippetFormat, VideoEnd, VideoPart, read_rows
@@ -103,14 +103,14 @@ def measure(uri: str, config: StreamerConfig) -> dict[str, Any]:
 
 
 def run() -> list[dict[str, Any]]:
-    """Measures the small default model on both lengths of both kinds of recordings.
+    """Measures the small model on both lengths of both kinds of recordings.
 
     Raises:
         StreamerError: on another system than Linux, which does not tell the memory of a process this way.
     """
     if sys.platform != "linux":
         raise StreamerError("the memory of a process is read from /proc: run this benchmark on Linux")
-    config = laptop_model()
+    config = replace(small_model(), initial_levels=1)
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for minutes in MINUTES:

@@ -1,17 +1,21 @@
-"""The two sizes of model that are measured."""
+"""The models that are measured."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-
-from pipelines.config import laptop_model
-from streamer.config import StreamerConfig
+from streamer.config import LearningConfig, StreamerConfig
 
 
 def small_model() -> StreamerConfig:
-    """The default of `streamer train`, grown up: all levels exist from the start."""
-    config = laptop_model()
-    return replace(config, initial_levels=config.max_levels)
+    """The published model for laptops, grown up: all levels exist from the start."""
+    return StreamerConfig(
+        feature_dim=128,
+        frame_size=64,
+        channels=(16, 32, 64, 128),
+        initial_levels=3,
+        evolve_every=60,
+        force_fixed_buffer=True,
+        learning=LearningConfig(lr=1e-3, optimize_every=5),
+    )
 
 
 def paper_model() -> StreamerConfig:

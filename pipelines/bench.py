@@ -18,7 +18,7 @@ class BenchConfig:
     """Measures the engine against the plain model and against the floor of this machine.
 
     Attributes:
-        models: sizes of model: paper = the published one, small = the default of `streamer train`.
+        models: sizes of model: paper = the published one, small = the same for laptops.
         video: a video to measure on, beside generated frames and vectors.
         only: words that the titles of tables must hold, such as `frames, training`.
         lanes: numbers of lanes to measure the engine with.

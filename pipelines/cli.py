@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from importlib.metadata import version
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, NoReturn, get_args, get_origin
 
@@ -26,7 +27,8 @@ from pipelines.config import DemoConfig, DoctorConfig, EvaluateConfig, SegmentCo
 from pipelines.cut_config import CutConfig
 from pipelines.exports.config import ExportConfig
 from pipelines.interruption import INTERRUPTED
-from pipelines.options import describe, option_types
+from pipelines.options import describe, flatten, option_types
+from pipelines.recipes import model_values
 from pipelines.report.config import ReportConfig
 from pipelines.sweep.config import SweepConfig
 from streamer.config import nearest, require
@@ -144,8 +146,9 @@ def parse(command: str, words: Sequence[str]) -> Any:
         )
     parser.add_class_arguments(config, as_group=False, skip=set(positional))
     files, others = _split(words, options)
-    for file in files:
-        _check_file(file, options)
+    contents = [_read_file(file, options) for file in files]
+    if "recipe" in options:
+        parser.set_defaults(model_values(_given(contents, others)))
     # Files come first: what the command line says overrides them.
     parsed = parser.instantiate(parser.parse_args([*(f"--config={file}" for file in files), *others]))
     return config(**{field.name: getattr(parsed, field.name) for field in dataclasses.fields(config)})
@@ -198,8 +201,20 @@ def _joined(word: str, rest: deque[str], options: Mapping[str, Any]) -> str:
     return f"{name}=[{', '.join(texts)}]"
 
 
-def _check_file(path: str, options: Mapping[str, Any]) -> None:
-    """Refuses a configuration file that the parser would misread, or refuse in words of its own.
+def _given(files: Sequence[Mapping[str, Any]], words: Sequence[str]) -> dict[str, Any]:
+    """Options that files and the command line give, by dotted names, as far as they are one word."""
+    given: dict[str, Any] = {}
+    for content in files:
+        given |= flatten(content)
+    for word, following in zip_longest(words, words[1:]):
+        name, equals, value = word.partition("=")
+        if name.startswith("--"):
+            given[name[2:]] = value if equals else following
+    return given
+
+
+def _read_file(path: str, options: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Reads a configuration file; refuses one that the parser would misread, or refuse in words of its own.
 
     Raises:
         ConfigError: naming the file, the key and the remedy.
@@ -212,6 +227,7 @@ def _check_file(path: str, options: Mapping[str, Any]) -> None:
         raise ConfigError(f"{path}: is not YAML ({' '.join(str(error).split())}): correct it") from error
     require(isinstance(content, Mapping), f"{path}: holds no options: write one `name: value` per line")
     _check_keys(path, content, options, "")
+    return content
 
 
 def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any], prefix: str) -> None:

@@ -5,21 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from streamer.config import LearningConfig, Precision, StreamerConfig, require
+from pipelines.recipes import DEFAULT, Recipe, adaptive_model
+from streamer.config import Precision, StreamerConfig, require
 from streamer.sources import Decoder
-
-
-def laptop_model() -> StreamerConfig:
-    """A small model that learns at many snippets per second on two CPU cores."""
-    return StreamerConfig(
-        feature_dim=128,
-        frame_size=64,
-        channels=(16, 32, 64, 128),
-        evolve_every=60,
-        working_set_size=10,
-        force_fixed_buffer=True,
-        learning=LearningConfig(lr=1e-3, optimize_every=5),
-    )
+from streamer.timescales import parse_timescales
 
 
 @dataclass
@@ -30,6 +19,10 @@ class TrainConfig:
         inputs: videos, folders, quoted globs, manifests (.csv or .parquet with video_id,uri), http(s)
             addresses, or .npy arrays of features [snippets, feature_dim].
         out: folder of the run. The same command goes on with a run that was stopped there.
+        recipe: the model to start from, of which the options of model change what they name: adaptive = good
+            events from the first minute on, release = the published model exactly.
+        timescales: how long events shall be on average, one length of time per level, as in 2s,10s,60s; sets
+            model.timescales and model.max_levels. By default events are as long as the signal makes them.
         fresh: start over; removes what an earlier run left in out.
         workers: training workers; each video goes to one of them from start to end.
         lanes: videos that each worker watches at the same time.
@@ -58,6 +51,8 @@ class TrainConfig:
 
     inputs: list[str]
     out: str
+    recipe: Recipe = DEFAULT
+    timescales: str | None = None
     fresh: bool = False
     workers: int = 1
     lanes: int = 1
@@ -77,10 +72,16 @@ class TrainConfig:
     max_failed: int = 0
     tracking_uri: str | None = None
     experiment: str = "streamer"
-    model: StreamerConfig = field(default_factory=laptop_model)
+    model: StreamerConfig = field(default_factory=adaptive_model)
 
     def __post_init__(self) -> None:
         _check_run(self)
+        if self.timescales is not None:
+            asked = parse_timescales([self.timescales], "--timescales")
+            require(
+                asked == self.model.timescales,
+                "--timescales sets model.timescales and model.max_levels: give either it or these",
+            )
         require(
             self.checkpoint_every_s >= 0,
             f"--checkpoint_every_s must not be negative, not {self.checkpoint_every_s}",
@@ -101,6 +102,9 @@ class SegmentConfig:
             addresses, or .npy arrays of features [snippets, feature_dim].
         out: folder of the run. The same command goes on with what is missing there.
         model: checkpoint of this project, folder of a run, or checkpoint of the published release.
+        timescales: how long events shall be on average, one length of time per level, as in 2s,10s,60s,
+            instead of those that the model was trained with. The number of levels follows, where upper levels
+            are merged.
         fresh: start over; removes what an earlier run left in out.
         workers: processes that segment, each with the model.
         lanes: videos that each worker watches at the same time, in common batches. The last bits of signals
@@ -128,6 +132,7 @@ class SegmentConfig:
     inputs: list[str]
     out: str
     model: str
+    timescales: str | None = None
     fresh: bool = False
     workers: int = 1
     lanes: int = 1
@@ -146,8 +151,18 @@ class SegmentConfig:
     tracking_uri: str | None = None
     experiment: str = "streamer"
 
+    @property
+    def asked_timescales(self) -> tuple[float, ...] | None:
+        """Seconds of `timescales`.
+
+        Raises:
+            ConfigError: they are no lengths of time.
+        """
+        return None if self.timescales is None else parse_timescales([self.timescales], "--timescales")
+
     def __post_init__(self) -> None:
         _check_run(self)
+        _ = self.asked_timescales  # refused before anything is looked at
         require(self.cpus_per_worker >= 0, f"--cpus_per_worker must not be negative: {self.cpus_per_worker}")
         require(
             self.gpus_per_worker is None or self.gpus_per_worker >= 0,

@@ -15,10 +15,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 import streamer
+from pipelines.options import flatten
 from pipelines.run_folder import CHECKPOINT_FILE, software
-from pipelines.tracking import Tracker, flatten
+from pipelines.tracking import Tracker
 from streamer import checkpoint
 from streamer.events_table import events_schema
+from streamer.extractors import HUGGING_FACE
 
 if TYPE_CHECKING:
     from mlflow.models import Model, ModelSignature
@@ -84,10 +86,16 @@ def _save(
         signature=signature(),
         input_example=pd.DataFrame({"uri": [EXAMPLES[config["modality"]]], "video_id": ["recording"]}),
         # Without the local part (2.13.0+cpu), which the public index does not have.
-        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in REQUIREMENTS],
+        pip_requirements=[f"{name}=={version(name).partition('+')[0]}" for name in _requirements(config)],
         metadata={"streamer_version": software()["streamer-ray"], "config": dict(config), **facts},
     )
     return model
+
+
+def _requirements(config: Mapping[str, Any]) -> list[str]:
+    """Packages that a model needs; a torch module of its user's is for its user to bring."""
+    encoder = (config.get("features") or "").startswith(HUGGING_FACE)
+    return [*REQUIREMENTS, "transformers"] if encoder else list(REQUIREMENTS)
 
 
 def _name_checkpoint(model: Model, place: Path) -> None:

@@ -17,6 +17,7 @@ from pipelines.run_folder import RunFolder
 from pipelines.wording import counted
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, TruthError
+from streamer.extractors import check_extractor, located
 
 SHOWN = 5  # unreadable inputs named on the terminal; videos.parquet has them all
 
@@ -121,8 +122,23 @@ def _settle(
     return Inputs(entries, videos, annotations)
 
 
+def with_located_features(model: StreamerConfig) -> StreamerConfig:
+    """The model with features whose name means the same in every folder."""
+    return model if model.features is None else replace(model, features=located(model.features))
+
+
+def check_features(model: StreamerConfig) -> None:
+    """Makes sure that the frozen features of frames can be computed, where the model takes some.
+
+    Raises:
+        FeatureError: they cannot; the error says why.
+    """
+    if model.features is not None:
+        check_extractor(model.features, model.feature_dim, model.frame_size)
+
+
 def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
-    """The model for what was found: `.npy` arrays make it one of vectors.
+    """The model for what was found: `.npy` arrays make it one of vectors, as they are.
 
     Raises:
         ConfigError: the model was configured for vectors and the inputs are videos, or vectors have
@@ -140,7 +156,7 @@ def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
                 f"{entry.uri}: vectors of {entry.dim} numbers, but model.feature_dim is {model.feature_dim}: "
                 f"pass --model.feature_dim {entry.dim}, or other files"
             )
-    return replace(model, modality="vectors")
+    return replace(model, modality="vectors", features=None)
 
 
 def _tell(console: Console, entries: Sequence[CatalogEntry], ignored: int) -> None:

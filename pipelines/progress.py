@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from itertools import zip_longest
 from types import TracebackType
 from typing import Any
 
@@ -26,6 +27,9 @@ class Totals:
         num_levels: levels that exist.
         steps: optimiser steps taken.
         signals: mean signal per level since the last report; None where there was none.
+        spreads: per learned level, how far apart its representations lie, for the worker where they lie
+            furthest; None where that is not known.
+        gates: per learned level, the share of what it has learned in its predictions of change.
         workload: how busy the workers have been since the last report; None where that is not known.
 
     Args:
@@ -43,6 +47,8 @@ class Totals:
         self.num_levels = 0
         self.steps = 0
         self.signals: list[float | None] = []
+        self.spreads: list[float | None] = []
+        self.gates: list[float] = []
         self.workload: Workload | None = None
         self._reports: Sequence[Mapping[str, Any]] = ()
         self._clock = clock
@@ -66,6 +72,11 @@ class Totals:
             sum(values) for values in zip(*(report["signal_counts"] for report in reports), strict=True)
         ]
         self.signals = [total / n if n else None for total, n in zip(sums, counts, strict=True)]
+        self.spreads = [
+            max((spread for spread in level if spread is not None), default=None)
+            for level in zip_longest(*(report["spreads"] for report in reports))
+        ]
+        self.gates = max((report["gates"] for report in reports), key=len)
         self._measure()
 
     @property
@@ -107,6 +118,11 @@ class Totals:
         for level, signal in enumerate(self.signals[: self.num_levels]):
             if signal is not None:
                 values[f"signal/level{level}"] = signal
+        for level, spread in enumerate(self.spreads):
+            if spread is not None:
+                values[f"spread/level{level}"] = spread
+        for level, gate in enumerate(self.gates):
+            values[f"gate/level{level}"] = gate
         if self.workload is not None:
             values |= self.workload.metrics()
         return values

@@ -10,8 +10,8 @@ from rich.console import Console
 
 from pipelines.folder_lock import FolderLock
 from pipelines.manifest import is_url
+from pipelines.options import flatten
 from pipelines.run_folder import RunFolder, RunFolderError
-from pipelines.tracking import flatten
 from pipelines.wording import counted
 
 SHOWN = 8
@@ -109,6 +109,8 @@ def earlier_run(folder: RunFolder, command: str, settings: Mapping[str, Any]) ->
 def differences(stored: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str]:
     """Settings that contradict those of the run, each as `--name was X, is Y`; new settings do not."""
     before, now = flatten(stored), flatten(asked)
+    if before.get("model.modality") == "vectors":  # so the inputs had no frames to make features of
+        now.pop("model.features", None)
     return [
         f"{name} was {before[name]!r}, is {now[name]!r}"
         for name in before

@@ -21,7 +21,7 @@ from pipelines.interruption import noticed_interrupt
 from pipelines.library import LibraryReport, finished_videos, write_shelf
 from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
+from pipelines.preparation import Inputs, check_features, fit_model, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import absolute_inputs, absolute_path, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
@@ -50,7 +50,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
         path = checkpoint_of(config.model)
         if path.is_relative_to(folder.root):
             raise RunFolderError(f"{folder.root}: holds the model {path}: choose another --out")
-        model = check_model(path, adaptive=config.adaptive)
+        model = check_model(path, adaptive=config.adaptive, timescales=config.asked_timescales)
         settings = {
             **asdict(config),
             "model": model.to_dict(),
@@ -70,19 +70,21 @@ def segment(config: SegmentConfig, console: Console) -> int:
                 f"{path}: the model takes {model.modality}, the inputs are {inputs.kind}: "
                 "give other inputs, or another --model"
             )
+        check_features(model)
         run = SegmentationRun(config, settings, folder, inputs, console, earlier, lock)
         if earlier is not None and earlier["state"] == "finished" and not run.missing:
             return tell_finished(earlier, folder, config.max_failed, console)
         return run.run()
 
 
-def check_model(path: Path, *, adaptive: bool) -> StreamerConfig:
+def check_model(path: Path, *, adaptive: bool, timescales: tuple[float, ...] | None = None) -> StreamerConfig:
     """Makes sure that a checkpoint can be used, and tells what its model is.
 
     Raises:
         CheckpointError: it cannot be read, or its model cannot learn although it shall.
+        ConfigError: the timescales do not fit the model.
     """
-    stored = StoredModel(path)
+    stored = StoredModel(path, timescales=timescales)
     return (stored.learning() if adaptive else stored.frozen()).config
 
 
@@ -223,6 +225,7 @@ class SegmentationRun:
             checkpoint=checkpoint,
             device=device,
             precision=config.precision,
+            timescales=config.asked_timescales,
             lanes=config.lanes,
             adaptive=config.adaptive,
             decoder=config.decoder,

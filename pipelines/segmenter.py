@@ -42,6 +42,7 @@ class SegmenterTask:
         checkpoint: the model.
         device: where it computes.
         precision: numbers that it computes with; by default those that it learned with.
+        timescales: lengths of events in seconds, instead of the model's.
         lanes: videos that each worker watches at the same time.
         adaptive: whether the model learns while it watches.
         decoder: which library decodes.
@@ -54,6 +55,7 @@ class SegmenterTask:
     checkpoint: str
     device: str
     precision: Precision | None
+    timescales: tuple[float, ...] | None
     lanes: int
     adaptive: bool
     decoder: Decoder
@@ -74,7 +76,7 @@ class Segmenter:
     def __init__(self, task: SegmenterTask, library: Any) -> None:
         if not ray.get(library.opened.remote()):
             raise RuntimeError("too many workers have died: the library tells")
-        stored = StoredModel(task.checkpoint, task.device, task.precision)
+        stored = StoredModel(task.checkpoint, task.device, task.precision, task.timescales)
         self._watchers = Watchers(stored, task.lanes, learning=task.adaptive)
         self._store = HierarchyStore(RunFolder(task.out), task.metadata, signals=task.signals)
         self._task = task

@@ -15,12 +15,20 @@ from rich.console import Console
 
 from pipelines.checkpoints import remove_all
 from pipelines.closing import conclude, failing, video_rows
+from pipelines.collapse import CollapseWatch
 from pipelines.config import TrainConfig
 from pipelines.folder_lock import FolderLock
 from pipelines.interruption import noticed_interrupt
 from pipelines.logged_model import log_model
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, fit_model, prepare_inputs, stored_inputs
+from pipelines.preparation import (
+    Inputs,
+    check_features,
+    fit_model,
+    prepare_inputs,
+    stored_inputs,
+    with_located_features,
+)
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import (
     absolute_inputs,
@@ -52,6 +60,7 @@ def train(config: TrainConfig, console: Console) -> int:
         inputs=absolute_inputs(config.inputs),
         truth=absolute_path(config.truth),
         init=_absolute_init(config.init),
+        model=with_located_features(config.model),
     )
     with FolderLock(folder.root) as lock:
         earlier = claim(folder, lock, "train", asdict(config), fresh=config.fresh)
@@ -64,6 +73,7 @@ def train(config: TrainConfig, console: Console) -> int:
             inputs = prepare_inputs(config.inputs, config.truth, config.model.snippet_size, console)
         config = replace(config, model=fit_model(config.model, inputs))
         _check_init(config)
+        check_features(config.model)
         return TrainingRun(config, folder, inputs, console, earlier, lock).run()
 
 
@@ -192,11 +202,14 @@ class TrainingRun:
             },
             signals=config.signals,
         )
+        watch = CollapseWatch()
         with ProgressDisplay(self._console, "training") as display:
 
             def receive(reports: list[dict[str, Any]]) -> None:
                 self._totals.add(reports)
                 display.show(self._totals)
+                for warning in watch.look(self._totals.spreads, self._totals.steps):
+                    display.say(warning)
                 tracker.log_metrics(self._totals.metrics(), step=self._totals.snippets)
 
             with noticed_interrupt() as request:

@@ -217,8 +217,10 @@ class TrainingLoop:
             assert current is not None, "a video that is done has snippets"
             hierarchy = self._model.end_video(end.duration_s, end.video_id, lane)
             self._store.write(hierarchy, current.signals, end.reason)
-            for level in range(hierarchy.num_levels):
-                self._report.events[level] += 1  # the one that the end of the video closed
+            for level, events in enumerate(hierarchy.levels):
+                learned = level < self._model.config.learned_levels
+                # Of a learned level the one that the end of the video closed; the others gave signals.
+                self._report.events[level] += 1 if learned else len(events)
         else:
             self._store.discard(end.video_id)
             self._model.start_video(lane)
@@ -254,8 +256,10 @@ class TrainingLoop:
 
     def _flush(self) -> None:
         now = self._clock()
-        self._report.num_levels = len(self._model.levels)
+        self._report.num_levels = max(len(self._model.levels), sum(map(bool, self._report.events)))
         self._report.steps = self._steps
+        self._report.spreads = self._model.spreads
+        self._report.gates = self._model.gates
         self._report.seconds = now - self._last_report
         self._send(self._report)
         self._report = self._fresh_report(self._report)

@@ -17,8 +17,11 @@ class WorkerReport:
         events: events per level ended since the start of the run.
         signal_sums: per level, sum of signals since the last report.
         signal_counts: per level, number of signals since the last report.
-        num_levels: levels that exist.
+        num_levels: levels that exist, merged ones included once a video has some.
         steps: optimiser steps taken since the start of the run.
+        spreads: per learned level, how far apart its representations lie, 0 to 1; None where none passed.
+        gates: per learned level, the share of what it has learned in its predictions of change; empty for
+            models that predict something else.
         seconds: since the last report.
         waited_s: of these, spent on waiting for snippets.
         barrier_s: of these, spent on meeting the other workers.
@@ -32,6 +35,8 @@ class WorkerReport:
     signal_counts: list[int] = field(default_factory=list)
     num_levels: int = 0
     steps: int = 0
+    spreads: list[float | None] = field(default_factory=list)
+    gates: list[float] = field(default_factory=list)
     seconds: float = 0.0
     waited_s: float = 0.0
     barrier_s: float = 0.0

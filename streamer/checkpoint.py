@@ -170,10 +170,10 @@ def restore_parameters(model: Streamer, content: dict[str, Any], path: str | Pat
     Raises:
         CheckpointError: the parameters do not fit the model.
     """
-    if not len(model.levels) <= content["num_levels"] <= model.config.max_levels:
+    if not len(model.levels) <= content["num_levels"] <= model.config.learned_levels:
         raise CheckpointError(
             f"{path}: has {content['num_levels']} levels, but the model's configuration allows "
-            f"{len(model.levels)} to {model.config.max_levels}"
+            f"{len(model.levels)} to {model.config.learned_levels}"
         )
     while len(model.levels) < content["num_levels"]:
         model.grow()

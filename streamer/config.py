@@ -253,6 +253,19 @@ class StreamerConfig:
         """Whether level 0 has a frame encoder and decoder, and its input are pixels, not vectors."""
         return self.modality == "frames" and self.features is None
 
+    def timed(self, timescales: tuple[float, ...]) -> StreamerConfig:
+        """The same model for events of other lengths; merged levels are as many as these.
+
+        Raises:
+            ConfigError: its thresholds do not follow, or it has learned another number of levels.
+        """
+        default = DemarcationConfig()
+        rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)
+        levels = len(timescales) if self.upper_levels == "merged" else self.max_levels
+        return dataclasses.replace(
+            self, demarcation=rule, timescales=timescales, max_levels=levels, branching=BRANCHING
+        )
+
     def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""
         return "distance" if level == 0 and self.force_base_distance else self.distance

@@ -94,7 +94,7 @@ class Learner:
         self._lanes = lanes
         self.f_sums: list[GradientSum] = []
         self.p_sums: list[GradientSum] = []
-        self.losses = Tally(levels.config.max_levels)
+        self.losses = Tally(levels.config.learned_levels)
         self.waiting: list[Loss] = []
         self.steps = 0
         empty = torch.zeros(0, dtype=levels.arithmetic.state, device=levels.device)

@@ -85,7 +85,7 @@ class Levels(nn.Module):
     def grow(self) -> Level:
         """Creates the level above the highest."""
         index = len(self)
-        assert index < self.config.max_levels, "the stack is full"
+        assert index < self.config.learned_levels, "the stack is full"
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(self.seed * 1009 + index)
             level = Level(self.config, index, self.arithmetic)

@@ -100,7 +100,7 @@ class HierarchicalPrediction(nn.Module):
     def __init__(self, config: StreamerConfig, level: int, arithmetic: Arithmetic) -> None:
         super().__init__()
         self.level = level
-        self.pos_enc = BoundedTable(config.max_levels, config.feature_dim)
+        self.pos_enc = BoundedTable(config.learned_levels, config.feature_dim)
         self.network = Transformer(config.feature_dim, 4, arithmetic)
         frames = level == 0 and config.encodes_frames
         self.decoder = FrameDecoder(config, arithmetic) if frames else None

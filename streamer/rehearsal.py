@@ -72,7 +72,7 @@ class Rehearsal:
         slots, dim = lanes * config.learning.replay, config.feature_dim
         shapes = {
             "inputs": (config.working_set_size, dim),
-            "sources": (config.max_levels, dim),
+            "sources": (config.learned_levels, dim),
             "target": (dim,),
             **({"last": (dim,)} if config.residual else {}),
             **({"before": (dim,)} if config.shortcut else {}),

@@ -137,15 +137,21 @@ class StoredModel:
         path: the file, which is read once.
         device: where the models compute.
         precision: as for `Streamer`; by default the one in which the checkpoint's model computed.
+        timescales: lengths of events in seconds, one per level, instead of those of the checkpoint's model.
 
     Raises:
         CheckpointError: the file cannot be read, or is no checkpoint.
     """
 
     def __init__(
-        self, path: str | Path, device: torch.device | str = "cpu", precision: Precision | None = None
+        self,
+        path: str | Path,
+        device: torch.device | str = "cpu",
+        precision: Precision | None = None,
+        timescales: tuple[float, ...] | None = None,
     ) -> None:
         self._path = path
+        self._timescales = timescales
         self._device = device
         self._precision: Precision | None = precision
         self._content = None if is_release_checkpoint(path) else _beginning(checkpoint.read(path))
@@ -155,9 +161,15 @@ class StoredModel:
 
         Raises:
             CheckpointError: the checkpoint's parts do not fit each other.
+            ConfigError: the timescales do not fit the model.
         """
         if self._content is not None:
             return self._make(lanes, train=False)
+        if self._timescales is not None:
+            raise ConfigError(
+                f"{self._path}: the published release's models have thresholds that do not follow "
+                "timescales: leave them away, or give a model of this project"
+            )
         precision = self._precision or "float32"
         return load_release_checkpoint(self._path, lanes=lanes, device=self._device, precision=precision)
 
@@ -168,6 +180,7 @@ class StoredModel:
 
         Raises:
             CheckpointError: the checkpoint holds no learner, or its parts do not fit each other.
+            ConfigError: the timescales do not fit the model.
         """
         if self._content is None or self._content.get("learner") is None:
             raise CheckpointError(
@@ -188,6 +201,8 @@ class StoredModel:
             raise CheckpointError(
                 f"{self._path}: was written with another version's configuration: {error}"
             ) from error
+        if self._timescales is not None:
+            config = config.timed(self._timescales)
         stored: Precision = content["precision"]
         model = Streamer(
             config,

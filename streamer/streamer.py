@@ -78,7 +78,7 @@ class Streamer:
         self.replicas = replicas or SingleReplica()
         self.levels = Levels(config, seed=seed, device=device, precision=precision, initialize=initialize)
         total = self.replicas.size * lanes
-        self.inputs = Tally(config.max_levels)
+        self.inputs = Tally(config.learned_levels)
         self.learner = Learner(self.levels, config.learning, total) if train else None
         recall = None
         if config.recall > 0:
@@ -163,7 +163,7 @@ class Streamer:
         """
         learner = self.learner
         assert learner is not None, "only a model that trains meets barriers"
-        most = self.config.max_levels
+        most = self.config.learned_levels
         exists = [level < len(self.levels) for level in range(most)]
         numbers = [*learner.losses.since_barrier, *self.inputs.since_barrier, *exists, *flags]
         sums = self.replicas.sum_(torch.tensor(numbers, dtype=torch.float64)).tolist()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pipelines.cli import parse
-from pipelines.config import laptop_model
+from pipelines.config import TrainConfig
 from pipelines.run_folder import RunFolder
 from pipelines.store import HierarchyStore
 from streamer.hierarchy import Event, Hierarchy
@@ -72,7 +72,7 @@ def test_a_configuration_file_is_accepted(path: Path) -> None:
 
 def test_the_demo_configuration_is_the_default_one() -> None:
     config = parse("train", ["videos", "--out", "run", "--config", str(PROJECT / "configs" / "demo.yaml")])
-    assert config.model == laptop_model()
+    assert config == TrainConfig(["videos"], "run")
 
 
 def test_the_published_recipes_differ_only_in_growth() -> None:

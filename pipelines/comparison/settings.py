@@ -9,7 +9,7 @@ from typing import Any
 
 from pipelines.comparison.columns import named
 from pipelines.comparison.runs import ComparedRun
-from pipelines.tracking import flatten
+from pipelines.options import flatten
 from pipelines.wording import counted
 
 PLACES = frozenset({"inputs", "out", "fresh", "truth", "tracking_uri", "experiment"})

@@ -6,22 +6,19 @@ import contextlib
 import dataclasses
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
+from typing import Any, get_args, get_origin
 
-from pipelines.config import TrainConfig, laptop_model
+from pipelines.config import TrainConfig
 from pipelines.options import describe, option_types
+from pipelines.recipes import model_values
 from pipelines.resumption import absolute_inputs
 from pipelines.run_folder import checkpoint_of
-from streamer.checks import fits
-from streamer.config import nearest, require
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
-
-Part = TypeVar("Part", bound="DataclassInstance")
-
+from streamer.checks import fits, require
+from streamer.config import StreamerConfig, config_from_dict, nearest
+from streamer.extractors import located as located_features
 
 TRAIN_OPTIONS = option_types(TrainConfig)
+FEATURES = "model.features"
 
 
 def flat_options(
@@ -89,7 +86,7 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
     """The training that options ask for, as its command line makes it of them.
 
     Args:
-        options: values by dotted name; what is not there has its default.
+        options: values by dotted name; what is not there has the default of the recipe.
         out: folder of the run.
 
     Raises:
@@ -97,19 +94,9 @@ def train_config(options: Mapping[str, Any], out: Path) -> TrainConfig:
         RunFolderError: `init` names a run that has no final checkpoint.
     """
     plain = {name: value for name, value in options.items() if "." not in name}
-    return TrainConfig(out=str(out), model=_changed(laptop_model(), options, "model."), **plain)
-
-
-def _changed(part: Part, options: Mapping[str, Any], prefix: str) -> Part:
-    """A copy of a configuration with what the options set."""
-    changes: dict[str, Any] = {}
-    for field in dataclasses.fields(part):
-        name, value = prefix + field.name, getattr(part, field.name)
-        if dataclasses.is_dataclass(value) and not isinstance(value, type):
-            changes[field.name] = _changed(value, options, f"{name}.")
-        elif name in options:
-            changes[field.name] = options[name]
-    return dataclasses.replace(part, **changes)
+    values = {**model_values(options), **options}
+    model = nested({name: value for name, value in values.items() if name.startswith("model.")})
+    return TrainConfig(out=str(out), model=config_from_dict(StreamerConfig, model["model"]), **plain)
 
 
 def located(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -118,6 +105,8 @@ def located(options: Mapping[str, Any]) -> dict[str, Any]:
     found["inputs"] = absolute_inputs(found["inputs"])
     if found.get("init") is not None:
         found["init"] = str(checkpoint_of(found["init"]))
+    if found.get(FEATURES) is not None:
+        found[FEATURES] = located_features(found[FEATURES])
     for name in ("truth", "cache"):
         if found.get(name) is not None:
             found[name] = str(Path(found[name]).absolute())

@@ -18,7 +18,15 @@ from tests.streamer.video.clips import constant_rate, encode
 SECONDS = {"a": 6, "b": 10, "c": 8, "d": 7}
 RATE = 10
 VIDEO_MODEL = ["--model.frame_size=16", "--model.channels=[4,4,8,8]"]
-MODEL = ["--model.feature_dim=16", "--model.evolve_every=4", "--model.learning.optimize_every=1"]
+MODEL = [
+    "--recipe=release",
+    "--model.feature_dim=16",
+    "--model.evolve_every=4",
+    "--model.force_fixed_buffer=true",
+    "--model.learning.lr=1e-3",
+    "--model.learning.optimize_every=1",
+]
+ADAPTIVE = ["--model.feature_dim=16", "--model.frame_size=16"]
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from hypothesis import strategies as st
 import pipelines.train
 from pipelines import cli
 from pipelines.cli import CONFIGS, main, parse
-from pipelines.config import TrainConfig, laptop_model
-from streamer import Streamer, save
+from pipelines.config import TrainConfig
+from streamer import Streamer, StreamerConfig, save
 from tests.pipelines.finished_run import files_below, make_run, write_truth
 from tests.pipelines.tiny import DIM, tiny_config
 from tests.streamer.video.clips import constant_rate, encode
@@ -175,7 +175,7 @@ def test_help_tells_every_option(capsys, monkeypatch, command):
             option = rf"--{name} \S+(, --{name}\+ \S+)?"  # lists may also be added to
             assert re.search(rf"({option}|{name}) (\.\.\. )?{described}", text), name
     if command == "train":
-        for name in options(asdict(laptop_model())):
+        for name in options(asdict(StreamerConfig())):
             entry = re.search(rf"^  --model\.{re.escape(name)} .*\n(?:\s{{10,}}.*\n)+", told, re.MULTILINE)
             assert entry, name
             assert re.search(r"[a-z]{3}.*\(type: .*default: ", " ".join(entry[0].split()[2:])), name

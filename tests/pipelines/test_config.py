@@ -6,7 +6,8 @@ from dataclasses import fields
 import pytest
 
 from pipelines.cli import CONFIGS
-from pipelines.config import DemoConfig, SegmentConfig, TrainConfig, laptop_model
+from pipelines.config import DemoConfig, SegmentConfig, TrainConfig
+from pipelines.recipes import adaptive_model
 from streamer.errors import ConfigError
 
 TRAIN = {"inputs": ["videos"], "out": "run"}
@@ -42,10 +43,10 @@ def test_averaging_needs_workers():
         TrainConfig(**TRAIN, sync="parameters", lanes=2)
 
 
-def test_defaults_are_a_small_model_and_one_worker():
+def test_defaults_are_the_adaptive_model_and_one_worker():
     config = TrainConfig(**TRAIN)
     assert (config.workers, config.lanes, config.sync_every) == (1, 1, 1)
-    assert (config.precision, config.model) == ("float32", laptop_model())
+    assert (config.precision, config.model) == ("float32", adaptive_model())
     assert config.model.feature_dim * config.model.frame_size**2 < 2**20
 
 

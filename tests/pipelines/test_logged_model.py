@@ -4,6 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import mlflow
@@ -18,6 +19,7 @@ from mlflow.tracking import MlflowClient
 
 import streamer
 from pipelines.logged_model import log_model
+from pipelines.recipes import adaptive_model
 from pipelines.run_folder import RunFolder
 from pipelines.tracking import Tracker
 from streamer import checkpoint
@@ -76,6 +78,19 @@ def loaded(store, model_id, monkeypatch):
     monkeypatch.setattr(sys, "path", list(sys.path))  # MLflow puts the model's own code there
     monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
     return mlflow.pyfunc.load_model(f"models:/{model_id}")
+
+
+def test_a_model_of_features_finds_the_same_events(tracker, store, clip, tmp_path, monkeypatch):
+    config = replace(adaptive_model(), feature_dim=16, frame_size=16)
+    model = streamer.Streamer(config, seed=3)
+    streamer.segment(str(clip), model)
+    streamer.save(model, tmp_path / "streamer.pt")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store)
+    loaded = mlflow.pyfunc.load_model(f"models:/{log_model(tracker, tmp_path / 'streamer.pt')}")
+    expected = streamer.segment(str(clip), streamer.load(tmp_path / "streamer.pt"))
+    found = loaded.predict(pd.DataFrame({"uri": [str(clip)]}))
+    pd.testing.assert_frame_equal(found, expected.to_arrow().to_pandas(), check_exact=True)
 
 
 def folder_of(tracker: Tracker, model_id: str) -> Path:

@@ -1,15 +1,16 @@
 """What a run needs before it starts: inputs, annotations, and a model that fits them."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from rich.console import Console
 
-from pipelines.config import laptop_model
 from pipelines.manifest import CatalogError
 from pipelines.preparation import Inputs, fit_model, prepare_inputs
+from pipelines.recipes import adaptive_model
 from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, TruthError
 from tests.pipelines.annotations.files import (
@@ -188,7 +189,8 @@ def videos() -> Inputs:
 
 
 def test_model_of_frames_takes_videos():
-    assert fit_model(laptop_model(), videos()) == laptop_model()
+    for model in (adaptive_model(), StreamerConfig()):
+        assert fit_model(model, videos()) == model
 
 
 def test_vectors_make_the_model_one_of_vectors():
@@ -196,6 +198,11 @@ def test_vectors_make_the_model_one_of_vectors():
         feature_dim=16, modality="vectors"
     )
     assert fit_model(tiny_config(), vectors(8)) == tiny_config()
+
+
+def test_vectors_are_not_made_features_of():
+    found = fit_model(replace(adaptive_model(), feature_dim=16), vectors(16))
+    assert found == replace(adaptive_model(), feature_dim=16, features=None, modality="vectors")
 
 
 @pytest.mark.parametrize(

@@ -32,6 +32,8 @@ def report(
     levels=2,
     steps=0,
     load=(0.0, 0.0, 0.0, 0),
+    spreads=(),
+    gates=(),
 ):
     """A worker's report; `load`: seconds, seconds waited, seconds at barriers, bytes ahead."""
     seconds, waited_s, barrier_s, bytes_ahead = load
@@ -50,6 +52,8 @@ def report(
         "signal_counts": list(counts),
         "num_levels": levels,
         "steps": steps,
+        "spreads": list(spreads),
+        "gates": list(gates),
     }
 
 
@@ -80,6 +84,14 @@ def test_signals_are_means_over_what_is_new(clock):
         "events/level1": 0,
         "signal/level0": 1.0,
     }
+
+
+def test_what_was_learned_is_told_by_level(clock):
+    totals = Totals(1, 10, clock)
+    totals.add([report(1, spreads=[0.25, None], gates=[0.5, 0.0]), report(1, spreads=[0.5], gates=[0.5])])
+    assert totals.spreads == [0.5, None]
+    told = {name: value for name, value in totals.metrics().items() if name.startswith(("spread", "gate"))}
+    assert told == {"spread/level0": 0.5, "gate/level0": 0.5, "gate/level1": 0.0}
 
 
 def test_rate_and_time_to_go_count_from_the_first_report(clock):

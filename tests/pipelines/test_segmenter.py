@@ -89,6 +89,7 @@ class Job:
             checkpoint=str(self._model_path),
             device="cpu",
             precision=None,
+            timescales=None,
             lanes=lanes,
             adaptive=adaptive,
             decoder="pyav",

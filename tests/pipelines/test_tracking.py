@@ -7,8 +7,9 @@ import pytest
 from mlflow.tracking import MlflowClient
 
 from pipelines.cli import main
+from pipelines.options import flatten
 from pipelines.run_folder import RunFolder
-from pipelines.tracking import Tracker, TrackingError, flatten, prepare_store
+from pipelines.tracking import Tracker, TrackingError, prepare_store
 from tests.pipelines.conftest import MODEL, write_vectors
 from tests.pipelines.runs import files
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -38,13 +39,14 @@ def train_lanes(
     average=False,
     clock: Callable[[], float] = lambda: 0.0,
     precision: Precision = "float32",
+    **changes: Any,
 ):
     """Runs a loop over the videos of each lane.
 
     Returns:
         The model and all reports; the last is the one that `run` returned.
     """
-    model = Streamer(tiny_config(), lanes=len(lanes), seed=SEED, precision=precision)
+    model = Streamer(tiny_config(**changes), lanes=len(lanes), seed=SEED, precision=precision)
     reports: list[WorkerReport] = []
     synchronization = AveragedParameters(model, SingleReplica()) if average else SummedGradients(model)
     loop = TrainingLoop(
@@ -164,6 +166,19 @@ def test_events_of_whole_videos_are_those_stored(tmp_path):
     assert reports[-1].events == [
         sum(len(h.levels[level]) for h in stored if level < h.num_levels) for level in range(3)
     ]
+
+
+def test_merged_levels_are_counted_as_they_are_stored(tmp_path):
+    merged = {"upper_levels": "merged", "evolve_every": 100_000, "residual": True}
+    model, reports = train(VIDEOS, tmp_path, **merged)
+    stored = [Hierarchy.from_parquet(path) for path in RunFolder(tmp_path).hierarchy.iterdir()]
+    assert len(model.levels) == 1
+    assert reports[-1].num_levels == max(h.num_levels for h in stored) == 3
+    assert reports[-1].events == [
+        sum(len(h.levels[level]) for h in stored if level < h.num_levels) for level in range(3)
+    ]
+    assert (reports[-1].spreads, reports[-1].gates) == (model.spreads, model.gates)
+    assert len(model.gates) == 1
 
 
 def test_reports_come_by_the_clock_and_tell_what_is_new(tmp_path):

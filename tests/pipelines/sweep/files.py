@@ -12,7 +12,7 @@ def content(**changes: Any) -> dict[str, Any]:
     """What a small grid asks for; a change to None leaves a key away."""
     whole = {
         "out": "sweep",
-        "train": {"inputs": ["videos"], "model": {"feature_dim": 16}},
+        "train": {"inputs": ["videos"], "recipe": "release", "model": {"feature_dim": 16}},
         "space": SPACE,
         "metric": "scene/hlr_iou",
         **changes,

@@ -43,7 +43,17 @@ ONE_MORE = {**SPACE, "model.learning.lr": [1e-4, 1e-3, 1e-2]}
         ({}, {"metric": "clip/hlr_mof", "mode": "min", "concurrent": 3, "max_failed": 1}),
         (RANDOM, {**RANDOM, "samples": 3}),
         ({}, {"space": ONE_MORE}),
-        ({}, {"train": {"inputs": ["videos"], "model": {"feature_dim": 16}, "workers": 2}}),
+        (
+            {},
+            {
+                "train": {
+                    "recipe": "release",
+                    "inputs": ["videos"],
+                    "model": {"feature_dim": 16},
+                    "workers": 2,
+                }
+            },
+        ),
     ],
 )
 def test_a_sweep_goes_on_with_the_same_trials_or_more(tmp_path, monkeypatch, before, after):
@@ -66,10 +76,21 @@ def test_a_sweep_goes_on_with_the_same_trials_or_more(tmp_path, monkeypatch, bef
         (RANDOM, {**RANDOM, "samples": 1}, "it had 2 trials, the file asks for 1"),
         (RANDOM, {**RANDOM, "seed": 1}, "of trial 1 was"),
         ({}, {"space": {"seed": [1, 2, 3, 4]}}, "seed of trial 1 was not there, is 1"),
-        ({}, {"train": {"inputs": ["videos"]}}, "train.model.feature_dim was 16, is not there"),
         (
             {},
-            {"train": {"inputs": ["videos"], "model": {"feature_dim": 16}, "truth": "other.csv"}},
+            {"train": {"recipe": "release", "inputs": ["videos"]}},
+            "train.model.feature_dim was 16, is not there",
+        ),
+        (
+            {},
+            {
+                "train": {
+                    "recipe": "release",
+                    "inputs": ["videos"],
+                    "model": {"feature_dim": 16},
+                    "truth": "other.csv",
+                }
+            },
             "train.truth was not there, is '",
         ),
     ],

@@ -110,7 +110,13 @@ def test_a_trial_is_the_training_that_its_options_file_asks_for(here, changes):
 
 
 def test_paths_mean_the_same_in_every_folder(here):
-    train = {"inputs": ["videos", "http://127.0.0.1/a.mp4"], "truth": "t.csv", "cache": "c", "init": "m.pt"}
+    train = {
+        "recipe": "release",
+        "inputs": ["videos", "http://127.0.0.1/a.mp4"],
+        "truth": "t.csv",
+        "cache": "c",
+        "init": "m.pt",
+    }
     config = plan_of(here, train=train).trials[0].config
     assert config.inputs == [str(here / "videos"), "http://127.0.0.1/a.mp4"]
     assert (config.truth, config.cache, config.init) == tuple(str(here / n) for n in ("t.csv", "c", "m.pt"))
@@ -152,13 +158,19 @@ def refusal(capsys, path: Path) -> str:
         ({"train": ["videos"]}, "train must be options of its own, not ['videos']"),
         ({"train": {"truth": "t.csv"}}, "train.inputs must be given: a list of videos or folders"),
         ({"train": {"inputs": "videos"}}, "train.inputs must be a list, each text, not 'videos'"),
-        ({"train": {"inputs": []}}, "trial 1 (lr=0.0001,modifier=0.8): no input: name videos"),
+        (
+            {"train": {"inputs": [], "recipe": "release"}},
+            "trial 1 (lr=0.0001,modifier=0.8): no input: name videos",
+        ),
         ({"train": {"inputs": ["v"], "workrs": 2}}, "unknown key train.workrs (did you mean train.workers?)"),
         (
             {"train": {"inputs": ["v"], "model": {"learning": {"ler": 2}}}},
             "unknown key train.model.learning.ler (did you mean train.model.learning.lr?)",
         ),
-        ({"train": {"inputs": ["v"], "workers": 0}}, "--workers must be at least 1, not 0"),
+        (
+            {"train": {"inputs": ["v"], "recipe": "release", "workers": 0}},
+            "--workers must be at least 1, not 0",
+        ),
         ({"train": {"inputs": ["v"], "workers": "two"}}, "train.workers must be a whole number, not 'two'"),
         ({"train": {"inputs": ["v"], "model": 3}}, "train.model must be options of its own, not 3"),
         ({"train": {"inputs": ["v"], "out": "x"}}, "train.out is the sweep's to set: remove it"),
@@ -249,7 +261,7 @@ def test_a_file_that_is_absent(here, capsys):
 def test_a_run_to_start_from_must_be_there(tmp_path):
     (tmp_path / "run").mkdir()
     with pytest.raises(SweepError, match="holds no final checkpoint"):
-        plan_of(tmp_path, train={"inputs": ["v"], "init": str(tmp_path / "run")})
+        plan_of(tmp_path, train={"inputs": ["v"], "recipe": "release", "init": str(tmp_path / "run")})
     assert files_below(tmp_path / "run") == {}
 
 

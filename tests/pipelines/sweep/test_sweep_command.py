@@ -17,11 +17,11 @@ import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
-from pipelines.cli import main
-from pipelines.config import laptop_model
+from pipelines.cli import main, parse
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.folder import SweepFolder
 from streamer import Streamer, save
+from tests.pipelines.conftest import MODEL as CLI_MODEL
 from tests.pipelines.conftest import write_vectors
 from tests.pipelines.finished_run import write_truth
 from tests.pipelines.processes import DEADLINE_S, MARK, await_true, marked, needs_proc
@@ -29,7 +29,12 @@ from tests.pipelines.runs import check_run
 
 pytestmark = [pytest.mark.ray, needs_proc]
 
-MODEL = {"feature_dim": 16, "evolve_every": 4, "learning": {"optimize_every": 1}}
+MODEL = {
+    "feature_dim": 16,
+    "evolve_every": 4,
+    "force_fixed_buffer": True,
+    "learning": {"lr": 1e-3, "optimize_every": 1},
+}
 
 
 def write_inputs(folder: Path, **rows: int) -> list[str]:
@@ -70,6 +75,7 @@ def test_mistakes_cost_only_what_they_concern(ray_cluster, tmp_path, store, monk
     settings = {
         "train": {
             "inputs": write_inputs(tmp_path / "inputs", a=60, b=40),
+            "recipe": "release",
             "model": MODEL,
             "experiment": tmp_path.name,
         },
@@ -101,9 +107,8 @@ def test_mistakes_cost_only_what_they_concern(ray_cluster, tmp_path, store, monk
     assert second["reason"].startswith(f"{start}: ")
     assert not folder.success.exists()
 
-    config = laptop_model()
-    changed = {"modality": "vectors", "feature_dim": 16, "evolve_every": 4}
-    save(Streamer(replace(config, **changed), seed=7), start)
+    words = ["x", "--out", "x", *CLI_MODEL]
+    save(Streamer(replace(parse("train", words).model, modality="vectors"), seed=7), start)
     assert main(["sweep", str(path)]) == 0
     told = capfd.readouterr()
     assert "trial 1 of 2" not in told.out
@@ -183,7 +188,7 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(ray_cluster, tmp_path, st
     inputs = write_inputs(tmp_path / "inputs", first=30, long=10000)  # lasts until it is stopped
     path, folder = write_sweep(
         tmp_path,
-        train={"inputs": inputs, "model": MODEL, "lanes": 2, "checkpoint_every_s": 0.5},
+        train={"inputs": inputs, "recipe": "release", "model": MODEL, "lanes": 2, "checkpoint_every_s": 0.5},
         space={"init": [None, str(tmp_path / "absent.pt")]},
         max_failed=1,
     )
