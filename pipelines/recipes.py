@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 Recipe = Literal["adaptive", "release"]
 NOTHING = (None, "null", "None")
 """How `no value` is written, in files and on the command line."""
-REPLAYING = {"model.learning.replay_batch", "model.learning.replay_from"}
-"""Settings of what is learned again."""
+_OF_REPLAY = ("model.learning.replay_batch", "model.learning.replay_from")
+_OF_RESIDUAL = ("model.shortcut", "model.mixing", "model.recall")
 
 
 def adaptive_model() -> StreamerConfig:
@@ -93,7 +93,7 @@ def _giving_way(options: Mapping[str, Any], values: Mapping[str, Any]) -> set[st
     names: set[str] = set()
     mode = options.get(f"{rule}mode", values[f"{rule}mode"])
     if mode != values[f"{rule}mode"]:
-        shared = ("window_size", "least_length") if mode in ADAPTIVE_MODES else ()
+        shared = ("window_size", "least_length", "relative") if mode in ADAPTIVE_MODES else ()
         names |= {name for name in values if name.startswith(rule) and name.removeprefix(rule) not in shared}
     if any(options.get(name) not in NOTHING for name in ("timescales", "model.timescales")):
         names |= {f"{rule}deviations", f"{rule}share", "model.prices"}
@@ -102,20 +102,18 @@ def _giving_way(options: Mapping[str, Any], values: Mapping[str, Any]) -> set[st
     if options.get("model.modality") == "vectors":
         names |= {"model.features"}
     elif options.get("model.features", values["model.features"]) in NOTHING:  # pixels
-        names |= {"model.center", "model.shortcut", "model.mixing", "model.recall", "model.learning.replay"}
-        names |= REPLAYING
-    if str(options.get("model.learning.replay")) == "0":
-        names |= REPLAYING
-    if is_off(options.get("model.residual")):
-        names |= {"model.shortcut", "model.mixing", "model.recall"}
-    if is_off(options.get("model.mixing")):
+        names |= {"model.center", "model.learning.replay", *_OF_REPLAY, *_OF_RESIDUAL}
+    if _is_off(options, "model.learning.replay"):
+        names |= {*_OF_REPLAY}
+    if _is_off(options, "model.residual"):
+        names |= {*_OF_RESIDUAL}
+    if _is_off(options, "model.mixing"):
         names |= {"model.recall"}
     return names
 
 
-def is_off(value: Any) -> bool:
-    """Whether an option is given as false."""
-    return str(value).lower() == "false"
+def _is_off(options: Mapping[str, Any], name: str) -> bool:
+    return str(options.get(name)).lower() in ("false", "0")
 
 
 def flat_settings(part: DataclassInstance, prefix: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """Recipes: which model they are, and how options change them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipelines.cli import main, parse
-from pipelines.recipes import adaptive_model
+from pipelines.recipes import RECIPES, adaptive_model
 from streamer.config import StreamerConfig
 
 TRAIN = ["videos", "--out", "run"]
@@ -71,6 +71,22 @@ def test_what_loses_its_object_gives_way():
     assert (fixed.model.demarcation.mode, fixed.model.demarcation.threshold) == ("fixed", 0.2)
     rule = parse("train", [*TRAIN, "--model.demarcation.mode=quantile"]).model.demarcation
     assert (rule.mode, rule.least_length) == ("quantile", adaptive_model().demarcation.least_length)
+
+
+def test_settings_give_way_with_those_that_they_work_on(monkeypatch):
+    model = replace(adaptive_model(), shortcut=True, mixing=True, recall=9)
+    model = replace(model, learning=replace(model.learning, replay_from="recent"))
+    monkeypatch.setitem(RECIPES, "adaptive", lambda: model)
+
+    def given(*words: str) -> StreamerConfig:
+        return parse("train", [*TRAIN, *words]).model
+
+    assert (given("--model.mixing=false").recall, given("--model.mixing=false").shortcut) == (0, True)
+    plain = given("--model.residual=false")
+    assert (plain.shortcut, plain.mixing, plain.recall) == (False, False, 0)
+    assert given("--model.learning.replay=0").learning.replay_from == "all"
+    pixels = given("--model.features=null")
+    assert (pixels.residual, pixels.mixing, pixels.learning.replay_from) == (True, False, "all")
 
 
 def test_timescales_are_the_levels(tmp_path):
