@@ -143,7 +143,7 @@ class Cutting:
 
     def _cut(self, hierarchy: Hierarchy) -> Hierarchy:
         tree = read_tree(self._run.folder.tree_of(hierarchy.video_id), hierarchy)
-        counts = [tree.events_of(seconds) for seconds in self._timescales]
+        counts = tree.natural_counts(tree.events_of(seconds) for seconds in self._timescales)
         return replace(hierarchy, levels=[merged_level(hierarchy, tree, count) for count in counts])
 
     def _unfinished(self, entry: CatalogEntry) -> VideoRow:

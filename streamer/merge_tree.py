@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+SLACK = 1.4  # by which the number of events may differ from what is asked for
+NOTHING = 1e-12  # a height below this share of the highest is that of mergers of the same
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +76,30 @@ class MergeTree:
     def events_of(self, length_s: float) -> int:
         """How many events of a mean length the video has: at least 1, at most as many as the finest."""
         return max(1, min(self.events, round(self.duration_s / length_s)))
+
+    def natural_counts(self, counts: Iterable[int]) -> list[int]:
+        """`natural` numbers of events for several levels, none of them above the one before."""
+        found: list[int] = []
+        for events in counts:
+            found.append(min([self.natural(events), *found[-1:]]))
+        return found
+
+    def natural(self, events: int) -> int:
+        """A number of events near `events`, and no further from it than by `SLACK`, that the tree suggests.
+
+        The one where the next merger costs most in proportion to the last: of a video whose scenes are of
+        about the wanted length it is the number of scenes.
+        """
+        low, high = max(2, math.ceil(events / SLACK)), min(self.events - 1, math.floor(events * SLACK))
+        if not low <= events <= high:  # one event, or all of them
+            return events
+        counts = np.arange(low, high + 1)
+        counts = counts[
+            np.argsort(np.abs(np.log(counts / events)), kind="stable")
+        ]  # of equal ones the nearest
+        heights = np.log(np.maximum(self.height, NOTHING * self.height[-1]) + np.finfo(float).tiny)
+        steps = heights[self.events - counts] - heights[self.events - counts - 1]
+        return int(counts[steps.argmax()])
 
     def cut(self, events: int) -> np.ndarray:
         """The finest events with which those of a coarser level begin, int64 [events], ascending.

@@ -22,9 +22,10 @@ from streamer.merging import Merging
 def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarchy:
     """A hierarchy of one level with those above it, as many for every video, and the tree of all mergers.
 
-    Where timescales are named, a level has as many events as its timescale asks for. Otherwise it has one
-    for every `branching` events of the level below. Each has one at least: of a short video several levels
-    may be one and the same event.
+    Where timescales are named, a level has about as many events as its timescale asks for. Otherwise it has
+    about one for every `branching` events of the level below. Which number it is near that, the tree decides
+    (`MergeTree.natural`). Each has one at least: of a short video several levels may be one and the same
+    event.
 
     Args:
         hierarchy: of level 0, whose events have representations.
@@ -36,6 +37,7 @@ def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarch
     else:
         levels = range(1, config.max_levels)
         counts = [max(1, round(tree.events / config.branching**level)) for level in levels]
+    counts = tree.natural_counts(counts)
     return replace(
         hierarchy,
         levels=[hierarchy.levels[0], *(merged_level(hierarchy, tree, count) for count in counts)],

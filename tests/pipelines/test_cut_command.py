@@ -89,7 +89,8 @@ def test_a_video_that_failed_counts(run, command):
 def test_no_event_is_shorter_than_the_finest(run, command):
     done = command("cut", run.root, "--every", "0.5,20", "--max_failed", 1)
     found = hierarchies(done.folder)["a"]
-    assert [len(level) for level in found.levels] == [60, 6]
+    assert len(found.levels[0]) == 60
+    assert 5 <= len(found.levels[1]) <= 8
     source = Hierarchy.from_parquet(run.hierarchy_of("a"))
     assert found.segments(0) == source.segments(0)
     for one, other in zip(found.levels[0], source.levels[0], strict=True):
@@ -139,7 +140,8 @@ def test_other_timescales_need_another_folder_or_a_fresh_start(run, command):
     assert "every was [10.0], is [20.0]" in refused.output
     done = command("cut", run.root, "--every", "20s", "--max_failed", 1, "--fresh")
     assert done.code == 0, done.output
-    assert [len(level) for level in hierarchies(done.folder)["a"].levels] == [6]
+    assert done.folder.read_run()["config"]["every"] == [20.0]
+    assert 5 <= len(hierarchies(done.folder)["a"].levels[0]) <= 8
 
 
 def test_a_run_that_goes_on_is_cut_as_far_as_it_has_come(run, command):

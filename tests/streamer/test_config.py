@@ -18,6 +18,7 @@ from streamer.errors import ConfigError
 DISTANCE = {"distance": "distance"}
 VECTORS = {"modality": "vectors"}
 RESIDUAL = {**VECTORS, "residual": True}
+PEAK = {"demarcation": {"mode": "peak"}}
 
 
 def test_defaults_are_those_of_the_release():
@@ -77,6 +78,32 @@ def test_defaults_are_those_of_the_release():
         ({"demarcation": {"mode": "fixed", "threshold": 0.0, "modifier": 2.0}}, "model.demarcation"),
         ({"demarcation": {"mode": "fixed", "threshold": 0.0, "window_size": 9}}, "model.demarcation"),
         ({"demarcation": {"mode": "fixed", "threshold": 0.0, "modifier_type": "add"}}, "model.demarcation"),
+        ({"demarcation": {"mode": "deviation", "share": 0.2}}, "model.demarcation.share"),
+        ({"demarcation": {"mode": "quantile", "deviations": 3.0}}, "model.demarcation.deviations"),
+        ({"demarcation": {"mode": "peak", "modifier": 2.0}}, "model.demarcation.modifier"),
+        ({"demarcation": {"mode": "peak", "threshold": 2.0}}, "model.demarcation.threshold"),
+        ({"demarcation": {"mode": "peak", "window_size": 4}}, "model.demarcation.window_size"),
+        ({"demarcation": {"mode": "peak", "share": 1.0}}, "model.demarcation.share"),
+        ({"demarcation": {"mode": "peak", "least_length": 0}}, "model.demarcation.least_length"),
+        ({"demarcation": {"mode": "deviation", "deviations": 0.0}}, "model.demarcation.deviations"),
+        ({"demarcation": {"least_length": 2}}, "model.demarcation.least_length"),
+        ({"timescales": (2, 10, 60)}, "model.timescales"),
+        ({**PEAK, "timescales": (2, 10)}, "model.timescales"),
+        ({**PEAK, "timescales": (2, 10, 10)}, "model.timescales"),
+        ({**PEAK, "timescales": (0.4, 10, 60)}, "model.timescales: 0.4s is shorter than the shortest event"),
+        ({**PEAK, "timescales": (0, 10, 60)}, "model.timescales"),
+        ({**PEAK, "timescales": ("2s", 10, 60)}, "model.timescales must be a list of numbers"),
+        (
+            {"demarcation": {"mode": "peak", "share": 0.2}, "timescales": (2, 10, 60)},
+            "model.demarcation.share",
+        ),
+        ({**PEAK, "timescales": (2, 10, 60), "force_fixed_buffer": True}, "model.force_fixed_buffer"),
+        ({"upper_levels": "kept"}, "model.upper_levels"),
+        ({"branching": 3.0}, "model.branching"),
+        ({"upper_levels": "merged", "branching": 1.0}, "model.branching"),
+        ({**PEAK, "upper_levels": "merged", "branching": 3.0, "timescales": (2, 10, 60)}, "model.branching"),
+        ({"upper_levels": "merged", "initial_levels": 2}, "model.initial_levels"),
+        ({"upper_levels": "merged", "evolve_every": 60}, "model.evolve_every"),
         ({"learning": {"lr": 0.0}}, "model.learning.lr"),
         ({"learning": {"lr": math.nan}}, "model.learning.lr"),
         ({"learning": {"lr": math.inf}}, "model.learning.lr"),
@@ -113,6 +140,9 @@ def test_refused_values_are_named_on_one_line(values, named):
         {**DISTANCE, "demarcation": {"mode": "accumulate", "threshold": 3}},
         {"demarcation": {"mode": "fixed", "threshold": -0.5}, "learning": {"alpha": 3}},
         {"demarcation": {"window_size": 1, "modifier_type": "add", "modifier": -1}},
+        {"demarcation": {"mode": "peak", "window_size": 5, "share": 0.5, "least_length": 3}},
+        {**PEAK, "timescales": (2, 10.5, 60), "upper_levels": "merged"},
+        {"upper_levels": "merged", "branching": 2},
     ],
 )
 def test_allowed_values_are_taken(values):
@@ -138,7 +168,8 @@ def test_a_configuration_survives_json():
         modality="frames",
         channels=(1, 2, 3, 4),
         distance="distance",
-        demarcation=DemarcationConfig(mode="accumulate", threshold=2.5),
+        demarcation=DemarcationConfig(mode="peak", least_length=2),
+        timescales=(2.0, 10.5, 60.0),
         learning=LearningConfig(lr=0.1, hgn_timescale=False),
     )
     assert config_from_dict(StreamerConfig, json.loads(json.dumps(config.to_dict()))) == config

@@ -164,6 +164,41 @@ def test_mean_lengths():
     assert [tree.events_of(length) for length in (0.1, 2.0, 4.1, 20.0, 1e6)] == [10, 10, 5, 1, 1]
 
 
+def scenes_of(lengths: list[int], seed: int = 0) -> Given:
+    """Scenes of so many events, each about alike."""
+    random = np.random.default_rng(seed)
+    means = np.repeat(random.normal(0, 5, (len(lengths), 8)), lengths, axis=0)
+    return [(2, (mean + random.normal(0, 0.1, 8)).tolist()) for mean in means]
+
+
+@pytest.mark.parametrize("asked", [8, 9, 10, 11, 13])
+def test_near_the_number_of_scenes_it_is_that_number(asked):
+    assert merged(scenes_of([9, 4, 12, 7, 7, 5, 9, 10, 8, 6])).natural(asked) == 10
+
+
+@given(EVENTS, st.integers(1, 30))
+@settings(deadline=None)
+def test_a_natural_number_is_near_the_one_that_is_asked_for(events, asked):
+    tree = merged(events)
+    asked = min(asked, tree.events)
+    assert asked / 1.4 <= tree.natural(asked) <= asked * 1.4
+    assert tree.natural(1) == 1
+    assert tree.natural(tree.events) == tree.events
+
+
+@given(EVENTS, st.lists(st.integers(1, 30), max_size=5))
+@settings(deadline=None)
+def test_natural_numbers_of_levels_do_not_rise(events, asked):
+    tree = merged(events)
+    counts = tree.natural_counts(sorted((min(count, tree.events) for count in asked), reverse=True))
+    assert counts == sorted(counts, reverse=True)
+
+
+def test_a_still_video_has_as_many_as_are_asked_for():
+    tree = merged([(4, [1.0, 2.0])] * 50)
+    assert [tree.natural(count) for count in (2, 7, 20, 49)] == [2, 7, 20, 49]
+
+
 def test_one_event_is_a_tree():
     tree = merged([(3, [1.0])])
     assert (tree.events, tree.duration_s, tree.cut(1).tolist()) == (1, 1.5, [0])

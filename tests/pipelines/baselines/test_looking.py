@@ -262,3 +262,21 @@ def test_there_is_no_level_above_a_single_event():
     assert predict_novelty(still, config("novelty")).boundaries == [[]]
     single = watched(np.ones((1, 3), np.float32))
     assert predict_novelty(single, config("novelty")).boundaries == [[]]
+
+
+@pytest.mark.parametrize("mode", ["deviation", "quantile", "peak"])
+@settings(deadline=None, max_examples=30)
+@given(features=any_features())
+def test_novelty_nests_in_every_mode_of_demarcation(mode, features):
+    rule = DemarcationConfig(mode=mode, window_size=10)
+    video = watched(features)
+    make_hierarchy(video, predict_novelty(video, config("novelty", demarcation=rule))).validate()
+
+
+@pytest.mark.parametrize("mode", ["deviation", "peak"])
+def test_novelty_cuts_where_scenes_begin_although_peaks_are_known_later(mode):
+    features = scenes([12, 9, 14, 11])
+    features = features + np.random.default_rng(1).normal(0, 1e-2, features.shape)
+    rule = DemarcationConfig(mode=mode, window_size=50, least_length=4)
+    prediction = predict_novelty(watched(features), config("novelty", levels=1, demarcation=rule))
+    assert {6.0, 10.5, 17.5} <= set(prediction.boundaries[0])
