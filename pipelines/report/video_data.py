@@ -102,12 +102,16 @@ def truth_data(truth: Truth, video_id: str, duration_s: float) -> list[dict[str,
 def run_data(run: Run, video_id: str, events: VideoEvents, spaces: Sequence[Space]) -> dict[str, Any]:
     """The levels of a video in one run, with their signals."""
     table, model = read_signals(run.folder, video_id), run.model
+    learned = len(events.levels) if model is None else model.learned_levels
+    if run.facts.get("command") == "cut":
+        learned = 0
     levels = [
         {
             "starts": milliseconds(level.starts_s),
             "colours": spaces[index].palette.codes(level.units),
             "means": rounded(level.mean_signals.tolist()),
             "ends": rounded(level.boundary_signals.tolist()),
+            "merged": index >= learned,
             "signal": None if table is None else signal_data(table, model, index),
         }
         for index, level in enumerate(events.levels)

@@ -145,3 +145,25 @@ def test_a_video_cut_coarser_has_the_levels_that_are_asked_for():
         assert len(level) == count
         assert starts <= finer
         finer = starts
+
+
+@pytest.mark.parametrize(("mode", "upper"), [("quantile", "learned"), ("peak", "merged")])
+def test_every_level_keeps_to_its_timescale(mode, upper):
+    random = np.random.default_rng(0)
+    scales = ((40, 3.0), (8, 1.0), (1, 0.3))
+    x = sum(np.repeat(random.normal(0, size, (800 // length, 8)), length, axis=0) for length, size in scales)
+    config = tiny(
+        residual=True,
+        center=True,
+        timescales=(2.0, 8.0, 40.0),
+        demarcation=DemarcationConfig(mode=mode, window_size=200, least_length=2),
+        upper_levels=upper,
+        evolve_every=100_000,
+        initial_levels=3 if upper == "learned" else 1,
+    )
+    model = Streamer(config, train=False)
+    model.offer(np.asarray(x))
+    for _ in range(800):
+        model.advance()
+    for level, wanted_s in zip(model.end_video().levels, (2.0, 8.0, 40.0), strict=True):
+        assert 1 / 1.5 <= len(level) / (400 / wanted_s) <= 1.5

@@ -49,7 +49,7 @@ report.Inspector = class Inspector {
     if (level.means.some(known) || level.ends.some(known)) {
       const digits = (value) => (known(value) ? String(value).replace("-", "\u2212") : "\u2013");
       fact(`mean ${level.signal?.name ?? "signal"}`, digits(level.means[event.index]));
-      fact("at its end", digits(level.ends[event.index]));
+      fact(level.merged ? "height of its end" : "at its end", digits(level.ends[event.index]));
     }
     this.nearest = element("div", { class: "nearest" });
     return [

@@ -86,6 +86,7 @@ report.Level = class Level {
     this.colours = Int16Array.from(data.colours);
     this.means = data.means;
     this.ends = data.ends;
+    this.merged = data.merged;
     this.signal = data.signal && Level.#signal(data.signal, snippet);
   }
 
