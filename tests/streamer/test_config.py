@@ -99,9 +99,9 @@ def test_defaults_are_those_of_the_release():
         ),
         ({**PEAK, "timescales": (2, 10, 60), "force_fixed_buffer": True}, "model.force_fixed_buffer"),
         ({"upper_levels": "kept"}, "model.upper_levels"),
-        ({"branching": 3.0}, "model.branching"),
-        ({"upper_levels": "merged", "branching": 1.0}, "model.branching"),
-        ({**PEAK, "upper_levels": "merged", "branching": 3.0, "timescales": (2, 10, 60)}, "model.branching"),
+        ({"prices": [1.0, 2.0]}, "model.prices"),
+        ({"upper_levels": "merged", "prices": [0.0, 1.0]}, "model.prices"),
+        ({**PEAK, "upper_levels": "merged", "prices": [1.0, 2.0], "timescales": (2, 10, 60)}, "model.prices"),
         ({"upper_levels": "merged", "initial_levels": 2}, "model.initial_levels"),
         ({"upper_levels": "merged", "evolve_every": 60}, "model.evolve_every"),
         ({"learning": {"lr": 0.0}}, "model.learning.lr"),
@@ -142,7 +142,7 @@ def test_refused_values_are_named_on_one_line(values, named):
         {"demarcation": {"window_size": 1, "modifier_type": "add", "modifier": -1}},
         {"demarcation": {"mode": "peak", "window_size": 5, "share": 0.5, "least_length": 3}},
         {**PEAK, "timescales": (2, 10.5, 60), "upper_levels": "merged"},
-        {"upper_levels": "merged", "branching": 2},
+        {"upper_levels": "merged", "prices": [1, 2.5]},
     ],
 )
 def test_allowed_values_are_taken(values):
