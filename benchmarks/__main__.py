@@ -11,6 +11,8 @@ from typing import Any
 from rich.console import Console
 
 from benchmarks import barrier, decoding, engine, memory, planning, report, scaling
+from benchmarks.hard_streams import command as hard_streams
+from benchmarks.quality import command as quality
 from streamer.errors import StreamerError
 
 TITLES = {
@@ -21,6 +23,9 @@ TITLES = {
     "scaling": "One worker against two, and what barriers cost",
     "simulation": "Many workers, simulated",
 }
+COMMANDS = {"hard_streams": hard_streams.main, "quality": quality.main}
+"""What has arguments of its own: `python -m benchmarks NAME ...`."""
+
 REPETITIONS = 5
 FILE_COLUMNS = 120  # width of tables where there is no terminal
 
@@ -31,8 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     Returns:
         Exit code: 0, or 2 where something cannot be measured here.
     """
+    given = sys.argv[1:] if arguments is None else arguments
+    if given and given[0] in COMMANDS:
+        return COMMANDS[given[0]](given[1:])
     parser = _parser()
-    options = parser.parse_args(arguments)
+    options = parser.parse_args(given)
     if unknown := set(options.parts) - set(TITLES):
         parser.error(f"{', '.join(sorted(unknown))}: no such part; take some of {', '.join(TITLES)}")
     if options.repetitions is not None and options.repetitions < 1:

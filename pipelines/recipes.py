@@ -24,26 +24,33 @@ if TYPE_CHECKING:
 Recipe = Literal["adaptive", "release"]
 NOTHING = (None, "null", "None")
 """How `no value` is written, in files and on the command line."""
+_OF_REPLAY = ("model.learning.replay_batch", "model.learning.replay_from")
+_OF_RESIDUAL = ("model.shortcut", "model.mixing", "model.recall")
 
 
 def adaptive_model() -> StreamerConfig:
     """The default: good events at once, at hundreds of snippets per second on a CPU core."""
     return StreamerConfig(
         features="comb",
-        feature_dim=128,
+        feature_dim=256,
         frame_size=64,
-        max_levels=4,
+        max_levels=5,
         residual=True,
         center=True,
-        demarcation=DemarcationConfig(mode="deviation", least_length=3),
+        shortcut=True,
+        mixing=True,
+        recall=1000,
+        # Fine on purpose: merging joins what does not differ.
+        demarcation=DemarcationConfig(mode="deviation", window_size=20, deviations=0.25, least_length=2),
         upper_levels="merged",
         learning=LearningConfig(
             lr=1e-3,
             optimize_every=4,
             step_level="lowest",
             keep_predictions=True,
-            replay=512,
+            replay=1000,
             replay_batch=16,
+            replay_from="recent",
         ),
     )
 
@@ -86,19 +93,27 @@ def _giving_way(options: Mapping[str, Any], values: Mapping[str, Any]) -> set[st
     names: set[str] = set()
     mode = options.get(f"{rule}mode", values[f"{rule}mode"])
     if mode != values[f"{rule}mode"]:
-        shared = ("window_size", "least_length") if mode in ADAPTIVE_MODES else ()
+        shared = ("window_size", "least_length", "relative") if mode in ADAPTIVE_MODES else ()
         names |= {name for name in values if name.startswith(rule) and name.removeprefix(rule) not in shared}
     if any(options.get(name) not in NOTHING for name in ("timescales", "model.timescales")):
-        names |= {f"{rule}deviations", f"{rule}share", "model.branching"}
+        names |= {f"{rule}deviations", f"{rule}share", "model.prices"}
     if options.get("model.upper_levels") == "learned":
-        names |= {"model.branching"}
+        names |= {"model.prices"}
     if options.get("model.modality") == "vectors":
         names |= {"model.features"}
     elif options.get("model.features", values["model.features"]) in NOTHING:  # pixels
-        names |= {"model.center", "model.learning.replay", "model.learning.replay_batch"}
-    if str(options.get("model.learning.replay")) == "0":
-        names |= {"model.learning.replay_batch"}
+        names |= {"model.center", "model.learning.replay", *_OF_REPLAY, *_OF_RESIDUAL}
+    if _is_off(options, "model.learning.replay"):
+        names |= {*_OF_REPLAY}
+    if _is_off(options, "model.residual"):
+        names |= {*_OF_RESIDUAL}
+    if _is_off(options, "model.mixing"):
+        names |= {"model.recall"}
     return names
+
+
+def _is_off(options: Mapping[str, Any], name: str) -> bool:
+    return str(options.get(name)).lower() in ("false", "0")
 
 
 def flat_settings(part: DataclassInstance, prefix: str) -> dict[str, Any]:

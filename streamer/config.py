@@ -9,78 +9,24 @@ import dataclasses
 import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any, Literal, TypeVar, get_type_hints
 
 from streamer.checks import require, require_types
 from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
-from streamer.extractors import COMB, is_extractor_name
-from streamer.features import FEATURE_DIM
+from streamer.extractors import is_extractor_name
+from streamer.learning_config import LearningConfig
 from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
 
 Distance = Literal["similarity", "distance"]
 Precision = Literal["float32", "bf16", "float64"]
+LEAST_RECALL = 3  # inputs: the two that must recur, and what followed them
 
-BRANCHING = 4.0  # events of a merged level per event of the level above
-
-
-@dataclass(frozen=True)
-class LearningConfig:
-    """How parameters follow the losses.
-
-    Attributes:
-        lr: Adam's learning rate.
-        alpha: reach of hierarchical gradient normalisation: the weight of a loss falls by this factor
-            per level.
-        optimize_every: losses of the level in `step_level` between two optimiser steps.
-        step_level: whose losses `optimize_every` counts: of the `highest` existing level, or of the `lowest`,
-            which meets one at every snippet.
-        keep_predictions: after an optimiser step make representations and predictions anew from the working
-            sets as they stand, with the new parameters; off, a step empties them, and every level's next
-            input meets no prediction and gives no signal.
-        replay: past losses of each lane that are kept, a random sample of all that it met, to be learned from
-            again; 0 for none. For models of vectors, or of frozen features.
-        replay_batch: so many of them, drawn from each lane's, join every optimiser step.
-        hgn_timescale: weigh each loss with the number of snippets since the level's previous input.
-        hgn_reach: weigh each loss by its distance in levels; off, every level gets it in full.
-    """
-
-    lr: float = 1e-4
-    alpha: float = 3.0
-    optimize_every: int = 100
-    step_level: Literal["highest", "lowest"] = "highest"
-    keep_predictions: bool = False
-    replay: int = 0
-    replay_batch: int = 16
-    hgn_timescale: bool = True
-    hgn_reach: bool = True
-
-    def __post_init__(self) -> None:
-        require_types(self, "model.learning")
-        require(self.lr > 0, f"model.learning.lr must be positive, not {self.lr}")
-        require(self.alpha > 0, f"model.learning.alpha must be positive, not {self.alpha}")
-        require(
-            self.optimize_every >= 1,
-            f"model.learning.optimize_every must be at least 1, not {self.optimize_every}",
-        )
-        self._check_replay()
-
-    def _check_replay(self) -> None:
-        require(self.replay >= 0, f"model.learning.replay must not be negative, not {self.replay}")
-        if self.replay == 0:
-            require(
-                self.replay_batch == 16,
-                "model.learning.replay_batch has no effect while model.learning.replay is 0: remove it, or "
-                "set model.learning.replay to the number of past losses to keep",
-            )
-            return
-        require(
-            1 <= self.replay_batch <= self.replay,
-            f"model.learning.replay_batch must be from 1 to model.learning.replay ({self.replay}), not "
-            f"{self.replay_batch}",
-        )
+PRICES = (0.125, 1.0, 5.0, 10.0)
+"""Of merged levels where neither prices nor timescales are named: parts of a motion, views, scenes (two)."""
 
 
 @dataclass(frozen=True)
@@ -109,12 +55,20 @@ class StreamerConfig:
             scaled to the last input's length.
         center: remove from level 0's inputs the running mean of their video, and scale them to size 1; for
             vectors and features.
+        shortcut: p has a linear path from the level's last two inputs to its prediction, learned from zero;
+            for vectors and features, with `residual`.
+        mixing: level 0's signal judges a mixture of its last input, what `recall` expects and the learned
+            prediction, weighed by how well each did lately; for vectors and features, with `residual`.
+        recall: last inputs of the running video in which level 0 looks for what followed when inputs came as
+            they come now, to take part in the mixture; 0 for none.
         demarcation: when an event ends.
         timescales: wanted mean length of events in seconds, for each of `max_levels`, ascending; thresholds
             follow so that they are met, which needs one of the modes `deviation`, `quantile` and `peak`.
         upper_levels: `learned` in the loop, as published, or `merged`: only level 0 is learned, and the
             levels above it join its most similar neighbouring events when the video ends.
-        branching: events of a merged level per event of the level above, where no timescales are named.
+        prices: of each merged level, ascending: the level's events are those that cost more than this to
+            merge with their neighbours, in snippets (docs/quality.md). Where neither prices nor timescales
+            are named, those that have proved good for `comb`: 0.125, 1, 5, 10.
         learning: how parameters follow the losses.
     """
 
@@ -134,10 +88,13 @@ class StreamerConfig:
     force_base_distance: bool = False
     residual: bool = False
     center: bool = False
+    shortcut: bool = False
+    mixing: bool = False
+    recall: int = 0
     demarcation: DemarcationConfig = field(default_factory=DemarcationConfig)
     timescales: tuple[float, ...] | None = None
     upper_levels: Literal["learned", "merged"] = "learned"
-    branching: float = BRANCHING
+    prices: tuple[float, ...] | None = None
     learning: LearningConfig = field(default_factory=LearningConfig)
 
     def __post_init__(self) -> None:
@@ -171,9 +128,29 @@ class StreamerConfig:
             not (self.learning.replay and self.encodes_frames),
             "model.learning.replay keeps vectors, not frames: remove it, or set model.features",
         )
+        self._check_mixing()
         self._check_timescales()
         self._check_upper_levels()
         self._check_features()
+
+    def _check_mixing(self) -> None:
+        for name in ("shortcut", "mixing"):
+            require(
+                not (getattr(self, name) and self.encodes_frames),
+                f"model.{name} is for vectors, not for frames: remove it, or set model.features",
+            )
+            require(
+                self.residual or not getattr(self, name),
+                f"model.{name} has no effect without model.residual: set it too, or remove model.{name}",
+            )
+        require(
+            self.recall == 0 or self.recall >= LEAST_RECALL,
+            f"model.recall must be 0 or at least {LEAST_RECALL}, not {self.recall}",
+        )
+        require(
+            self.mixing or self.recall == 0,
+            "model.recall has no effect without model.mixing: set it too, or remove model.recall",
+        )
 
     def _check_features(self) -> None:
         name = self.features
@@ -187,11 +164,6 @@ class StreamerConfig:
             is_extractor_name(name),
             "model.features must be `comb`, a function that returns a torch module as "
             f"`package.module:function`, or a Hugging Face encoder as `hf:NAME`, not {name!r}",
-        )
-        require(
-            name != COMB or self.feature_dim <= FEATURE_DIM,
-            f"model.features `comb` gives {FEATURE_DIM} numbers: model.feature_dim must be at most that, not "
-            f"{self.feature_dim}",
         )
         require(
             not self.normalize_pixels,
@@ -251,16 +223,28 @@ class StreamerConfig:
         )
 
     def _check_upper_levels(self) -> None:
-        branching = "model.branching"
-        require(self.branching > 1, f"{branching} must be above 1, not {self.branching}")
-        if self.branching != BRANCHING:
+        where = "model.prices"
+        if self.prices is not None:
             require(
                 self.upper_levels == "merged",
-                f"{branching} has no effect when model.upper_levels is `learned`: remove it",
+                f"{where} have no effect when model.upper_levels is `learned`: remove them",
             )
             require(
                 self.timescales is None,
-                f"{branching} has no effect where model.timescales are named: remove one of them",
+                f"{where} have no effect where model.timescales are named: remove one of them",
+            )
+            require(
+                len(self.prices) == self.max_levels - 1,
+                f"{where} names {len(self.prices)} levels above the finest but model.max_levels is "
+                f"{self.max_levels}: give one fewer",
+            )
+            require(
+                min(self.prices, default=1) > 0,
+                f"{where} must be positive, not {min(self.prices, default=1)}",
+            )
+            require(
+                all(lower < higher for lower, higher in pairwise(self.prices)),
+                f"{where} must rise from level to level, not {list(self.prices)}",
             )
         if self.upper_levels == "merged":
             for name in ("initial_levels", "evolve_every"):
@@ -268,6 +252,17 @@ class StreamerConfig:
                     getattr(self, name) == getattr(StreamerConfig, name),
                     f"model.{name} has no effect when model.upper_levels is `merged`: remove it",
                 )
+
+            require(
+                self.prices is not None or self.timescales is not None or self.max_levels <= len(PRICES) + 1,
+                f"model.max_levels is {self.max_levels}, and prices are known of {len(PRICES)} merged levels "
+                f"only: name model.timescales or {where}",
+            )
+
+    @property
+    def merge_prices(self) -> tuple[float, ...]:
+        """Prices of the merged levels."""
+        return PRICES[: self.max_levels - 1] if self.prices is None else self.prices
 
     @property
     def learned_levels(self) -> int:
@@ -289,7 +284,7 @@ class StreamerConfig:
         rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)
         levels = len(timescales) if self.upper_levels == "merged" else self.max_levels
         return dataclasses.replace(
-            self, demarcation=rule, timescales=timescales, max_levels=levels, branching=BRANCHING
+            self, demarcation=rule, timescales=timescales, max_levels=levels, prices=None
         )
 
     def distance_of(self, level: int) -> Distance:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from streamer.adaptive_demarcation import LocalPeak, RunningDeviation, RunningQuantile
 from streamer.calibration import Calibration
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation_config import DemarcationConfig
+from streamer.relative_demarcation import RelativeDemarcation
 
 
 class Demarcation(Protocol):
@@ -134,6 +136,9 @@ def make_demarcation(
         distance: tells which signals are bad.
         calibration: for `deviation`, `quantile` and `peak`, keeps events as long as wanted.
     """
+    if config.relative:
+        rule = make_demarcation(replace(config, relative=False), "distance", calibration)
+        return RelativeDemarcation(rule, distance)
     if config.mode == "average":
         return RunningAverage(config, distance)
     if config.mode == "deviation":

@@ -17,9 +17,9 @@ _OPTIONS_OF_MODES: Mapping[str, tuple[str, ...]] = MappingProxyType(
         "fixed": ("threshold",),
         "accumulate": ("threshold",),
         "average": ("window_size", "modifier_type", "modifier"),
-        "deviation": ("window_size", "deviations", "least_length"),
-        "quantile": ("window_size", "share", "least_length"),
-        "peak": ("window_size", "share", "least_length"),
+        "deviation": ("window_size", "deviations", "least_length", "relative"),
+        "quantile": ("window_size", "share", "least_length", "relative"),
+        "peak": ("window_size", "share", "least_length", "relative"),
     }
 )
 
@@ -41,6 +41,7 @@ class DemarcationConfig:
         deviations: of `deviation`: standard deviations from the running mean.
         share: of `quantile` and `peak`: share of the last signals.
         least_length: inputs that an event must have to be ended by `deviation`, `quantile` or `peak`.
+        relative: these three read signals by how much worse they are than the last few, not as they are.
     """
 
     mode: Mode = "average"
@@ -51,6 +52,7 @@ class DemarcationConfig:
     deviations: float = 2.0
     share: float = 0.1
     least_length: int = 1
+    relative: bool = False
 
     def __post_init__(self) -> None:
         require_types(self, "model.demarcation")

@@ -1,18 +1,21 @@
 """Frozen features of frames as level 0's input: built in, of any torch module, or of a Hugging Face encoder.
 
-- `comb`: what `streamer.features` computes.
+- `comb`: the palette (`streamer.palette`), then what `streamer.features` computes, projected to the other
+  numbers and as long as it was on average.
 - `package.module:factory`: what `factory()` returns, a `torch.nn.Module` from float32 RGB `[T, 3, H, W]` in
   [0, 1] to `[T, K]`. It is imported from the Python environment or the working folder, put into evaluation
   mode, and runs on the CPU without gradients.
 - `hf:NAME_OR_FOLDER`: a vision encoder, as `streamer.huggingface` loads it.
 
-Features of K numbers are brought to the model's D by `streamer.projection`, or stay as they are where K = D.
+K features of the others are brought to the model's D by `streamer.projection`, or stay as they are where
+K = D.
 """
 
 from __future__ import annotations
 
 import functools
 import importlib
+import math
 import os
 import re
 import sys
@@ -25,7 +28,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 
 from streamer.errors import FeatureError, StreamerError
-from streamer.features import frame_features
+from streamer.features import FEATURE_DIM, frame_features
+from streamer.palette import PALETTE_DIM, frame_palettes
 from streamer.projection import project
 
 if TYPE_CHECKING:
@@ -79,8 +83,20 @@ def open_extractor(name: str, dim: int) -> Extractor:
         FeatureError: it cannot be loaded.
     """
     if name == COMB:
-        return lambda frames_THW3, first=0: project(frame_features(frames_THW3), dim)
+        if not PALETTE_DIM < dim <= PALETTE_DIM + FEATURE_DIM:
+            raise FeatureError(
+                f"model.features `comb` gives from {PALETTE_DIM + 1} to {PALETTE_DIM + FEATURE_DIM} numbers: "
+                f"model.feature_dim must be such a number, not {dim}"
+            )
+        return functools.partial(_comb, dim)
     return ModuleFeatures(name, dim, load_module(name))
+
+
+def _comb(dim: int, frames_THW3: np.ndarray, first: int = 0) -> np.ndarray:
+    """The palette and the projected features of frames."""
+    width = dim - PALETTE_DIM
+    features = project(frame_features(frames_THW3), width) * np.float32(math.sqrt(FEATURE_DIM / width))
+    return np.concatenate([frame_palettes(frames_THW3), features], axis=1)
 
 
 def check_extractor(name: str, dim: int, frame_size: int) -> None:

@@ -8,7 +8,6 @@ what learning needs to compute it all again is the rows' numbers.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
 from itertools import groupby
 
 import torch
@@ -18,63 +17,14 @@ from torch import Tensor
 from streamer import distance
 from streamer.centring import centred
 from streamer.frames import ENCODED_AT_ONCE
-from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting, lasts
+from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting, befores, lasts
 from streamer.levels import Levels
 from streamer.memory import Memory
+from streamer.mixture import mixed_signals
+from streamer.observation import Arrival, DueLoss, Observation
+from streamer.recall import Recall, Ring
 from streamer.signals import Signal
 from streamer.tally import Tally
-
-
-@dataclass(frozen=True)
-class DueLoss:
-    """A loss that learning has yet to take in.
-
-    Attributes:
-        level: the level whose prediction it judges.
-        prediction: the prediction.
-        target: row of the input that came.
-        timescale: τ, snippets since the level's previous input.
-    """
-
-    level: int
-    prediction: Prediction
-    target: int
-    timescale: int
-
-
-@dataclass
-class Observation:
-    """What one snippet brought: signals in the order in which inputs were finished (upper levels first)."""
-
-    signals: list[Signal] = field(default_factory=list)
-    due: list[DueLoss] = field(default_factory=list)
-
-
-@dataclass
-class Arrival:
-    """An input on its way into a level of one lane.
-
-    Attributes:
-        lane: the lane.
-        row: where the input lies.
-        at: the snippet at which the event that the input ends or represents has ended.
-        observation: takes what comes of it.
-        timescale: τ, snippets since the level's previous input.
-        value: its signal; None where there was no prediction.
-        boundary: whether it ended an event.
-        began: the input with which the new event began, where that was not this one.
-        vector: what is averaged over the event, where inputs are.
-    """
-
-    lane: Lane
-    row: int
-    at: int
-    observation: Observation
-    timescale: int = 0
-    value: float | None = None
-    boundary: bool = False
-    began: Candidate | None = None
-    vector: Tensor | None = None
 
 
 class Forward:
@@ -86,6 +36,7 @@ class Forward:
         inputs: counts the inputs of each level, over all lanes.
         grow: creates the level above the highest; None where levels never grow (inference).
         evolve_every: inputs, over all lanes, that a level must have counted before the one above is created.
+        recall: the inputs that lanes remember; None where they remember none.
     """
 
     def __init__(
@@ -95,12 +46,14 @@ class Forward:
         inputs: Tally,
         grow: Callable[[], object] | None,
         evolve_every: int,
+        recall: Recall | None = None,
     ) -> None:
         self._levels = levels
         self._memory = memory
         self._inputs = inputs
         self._grow = grow
         self._evolve_every = evolve_every
+        self._recall = recall
 
     @torch.no_grad()
     def encode(self, snippets: Sequence[Waiting]) -> None:
@@ -129,6 +82,7 @@ class Forward:
                 self._keep_vectors(arrivals)
             self._center(arrivals)
             self._receive(0, arrivals)
+            self._remember(arrivals)
         for arrival in arrivals:
             arrival.lane.index += 1
         return [arrival.observation for arrival in arrivals]
@@ -151,8 +105,8 @@ class Forward:
                 self._represent(level, predicting)
         for level, predicting in enumerate(known):
             if predicting:
-                last = [_predicted(lane.states[level]).last for lane in predicting]
-                self._predict(level, predicting, last)
+                old = [_predicted(lane.states[level]) for lane in predicting]
+                self._predict(level, predicting, [(one.last, one.before) for one in old])
 
     def _encode_again(self, rows: Sequence[int]) -> None:
         """Puts what the frame encoder makes of frames now where it lay before."""
@@ -182,6 +136,12 @@ class Forward:
             rows = [arrival.row for arrival in arrivals]
             self._memory.replace(rows, centred(centres, self._memory.vectors.read(rows)))
 
+    def _remember(self, arrivals: Sequence[Arrival]) -> None:
+        """Keeps level 0's inputs for predictions to come."""
+        if self._recall is not None:
+            inputs_nD = self._memory.vectors.read([arrival.row for arrival in arrivals])
+            self._recall.add(_rings(arrivals), inputs_nD)
+
     def _receive(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Takes in at most one input per lane."""
         self._grow_if_due(level, len(arrivals))
@@ -191,6 +151,9 @@ class Forward:
             state = arrival.lane.states[level]
             arrival.timescale = arrival.lane.index - state.last_input
             state.last_input = arrival.lane.index
+            if self._levels.config.shortcut:
+                arrival.before = arrival.row if state.last_row is None else state.last_row
+                state.last_row = arrival.row
             if state.prediction is None:
                 state.working_set.clear()
                 state.working_set.put(arrival.row, 0.0)
@@ -204,7 +167,7 @@ class Forward:
             self._join(level, compared)
         lanes = [arrival.lane for arrival in arrivals]
         self._represent(level, lanes)
-        self._predict(level, lanes, [arrival.row for arrival in arrivals])
+        self._predict(level, lanes, [(arrival.row, arrival.before) for arrival in arrivals])
 
     def _grow_if_due(self, level: int, inputs: int) -> None:
         if self._grow is None:
@@ -218,8 +181,7 @@ class Forward:
     def _compare(self, level: int, arrivals: Sequence[Arrival]) -> None:
         """Measures signals and decides on boundaries; the only time when the host waits for the device."""
         config = self._levels.config
-        predictions, targets = self._predictions_and_targets(level, arrivals)
-        values = distance.signals(config.distance_of(level), predictions, targets).tolist()
+        values = self._signals(level, arrivals)
         for arrival, value in zip(arrivals, values, strict=True):
             state = arrival.lane.states[level]
             arrival.value = value
@@ -235,14 +197,29 @@ class Forward:
                 loss = DueLoss(level, state.prediction, arrival.row, arrival.timescale)
                 arrival.observation.due.append(loss)
 
+    def _signals(self, level: int, arrivals: Sequence[Arrival]) -> list[float]:
+        kind = self._levels.config.distance_of(level)
+        learned, targets = self._predictions_and_targets(level, arrivals)
+        mixtures = [arrival.lane.mixture for arrival in arrivals if arrival.lane.mixture is not None]
+        if level > 0 or not mixtures:
+            return distance.signals(kind, learned, targets).tolist()
+        predictions = [_predicted(arrival.lane.states[level]) for arrival in arrivals]
+        recalled = [] if self._recall is None else [self._recall.predict(_rings(arrivals))]
+        last_nD = self._memory.vectors.read(lasts(predictions))
+        return mixed_signals(kind, mixtures, [last_nD, *recalled, learned], targets)
+
     def _predictions_and_targets(self, level: int, arrivals: Sequence[Arrival]) -> tuple[Tensor, Tensor]:
         p, memory = self._levels[level].p, self._memory
         predictions = [_predicted(arrival.lane.states[level]) for arrival in arrivals]
         in_frames = p.decoder is not None
         table = memory.predictions if in_frames else memory.vectors
         predicted = table.read([prediction.row for prediction in predictions])
+        last, before = None, None
         if p.residual is not None:
-            predicted = p.residual(predicted, memory.inputs(lasts(predictions), in_frames=in_frames))
+            last = memory.inputs(lasts(predictions), in_frames=in_frames)
+        if p.shortcut is not None:
+            before = memory.vectors.read(befores(predictions))
+        predicted = p.predictions(predicted, last, before)
         return predicted, memory.inputs([arrival.row for arrival in arrivals], in_frames=in_frames)
 
     def _end_events(self, level: int, arrivals: Sequence[Arrival]) -> None:
@@ -290,16 +267,18 @@ class Forward:
         for lane, row in zip(lanes, self._memory.store_representations(z_nD, level, sets), strict=True):
             lane.states[level].z_row = row
 
-    def _predict(self, level: int, lanes: Sequence[Lane], last: Sequence[int | None]) -> None:
-        """Predicts the next inputs of a level, whose last ones lie in the rows `last`."""
+    def _predict(
+        self, level: int, lanes: Sequence[Lane], inputs: Sequence[tuple[int | None, int | None]]
+    ) -> None:
+        """Predicts the next inputs of a level; the last one of each lane, and the one before, are given."""
         p = self._levels[level].p
         sources = [tuple(lane.z_rows) for lane in lanes]
         assert min(map(len, sources)) > level, "all levels below one with an input have a representation"
         hidden_nD = p(self._memory.working_sets(sources), [len(rows) for rows in sources])
         rows = self._store_predictions(level, hidden_nD)
-        for lane, known, row, before in zip(lanes, sources, rows, last, strict=True):
-            kept = None if p.residual is None else before
-            lane.states[level].prediction = Prediction(known, row, kept)
+        for lane, known, row, (last, before) in zip(lanes, sources, rows, inputs, strict=True):
+            kept = None if p.residual is None else last
+            lane.states[level].prediction = Prediction(known, row, kept, before)
 
     def _store_predictions(self, level: int, hidden_nD: Tensor) -> list[int]:
         decoder = self._levels[level].p.decoder
@@ -307,6 +286,10 @@ class Forward:
             return self._memory.store(hidden_nD)
         frames, activations = decoder(hidden_nD)
         return self._memory.store_predictions([frames, *(activations if self._grow is not None else ())])
+
+
+def _rings(arrivals: Iterable[Arrival]) -> list[Ring]:
+    return [arrival.lane.ring for arrival in arrivals if arrival.lane.ring is not None]
 
 
 def _predicted(state: LevelState) -> Prediction:

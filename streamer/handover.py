@@ -112,13 +112,16 @@ def _renumber(lane: Lane, vectors: Rows, predicted_frames: Rows) -> None:
     for level, state in enumerate(lane.states):
         state.working_set.rows = [vectors[row] for row in state.working_set.rows]
         state.z_row = None if state.z_row is None else vectors[state.z_row]
+        state.last_row = None if state.last_row is None else vectors[state.last_row]
         if state.candidate is not None:
             row, z_row = vectors[state.candidate.row], vectors[state.candidate.z_row]
             state.candidate = replace(state.candidate, row=row, z_row=z_row)
         if state.prediction is not None:
-            rows, last = predicted_frames if level == 0 else vectors, state.prediction.last
+            rows = predicted_frames if level == 0 else vectors
+            last, before = state.prediction.last, state.prediction.before
             state.prediction = Prediction(
                 tuple(vectors[row] for row in state.prediction.sources),
                 rows[state.prediction.row],
                 None if last is None else vectors[last],
+                None if before is None else vectors[before],
             )

@@ -15,6 +15,8 @@ from streamer.centring import Centre
 from streamer.config import Distance, StreamerConfig
 from streamer.demarcation import demarcation_of
 from streamer.hierarchy import Event
+from streamer.mixture import Mixture
+from streamer.recall import Ring
 from streamer.recorder import EventRecorder
 from streamer.working_set import WorkingSet
 
@@ -28,17 +30,26 @@ class Prediction:
         row: where p's output lies: among the vectors, or for level 0 of a model of frames, decoded, among the
             predicted frames.
         last: row of the level's last input, where the prediction is a change of it; else None.
+        before: row of the input before it, where there is a shortcut; else None.
     """
 
     sources: tuple[int, ...]
     row: int
     last: int | None = None
+    before: int | None = None
 
 
 def lasts(predictions: Iterable[Prediction]) -> list[int]:
     """Rows of the inputs of which predictions are changes."""
     rows = [prediction.last for prediction in predictions if prediction.last is not None]
     assert rows, "predictions of a model that does not predict changes"
+    return rows
+
+
+def befores(predictions: Iterable[Prediction]) -> list[int]:
+    """Rows of the inputs before those of which predictions are changes."""
+    rows = [prediction.before for prediction in predictions if prediction.before is not None]
+    assert rows, "predictions of a model that has no shortcut"
     return rows
 
 
@@ -73,7 +84,11 @@ class Candidate:
 
 
 class LevelState:
-    """What one level knows of the running video."""
+    """What one level knows of the running video.
+
+    Attributes:
+        last_row: where its last input lies, which outlives optimiser steps; None where nothing needs it.
+    """
 
     def __init__(self, config: StreamerConfig, level: int) -> None:
         self.distance: Distance = config.distance_of(level)
@@ -84,6 +99,7 @@ class LevelState:
         self.z_row: int | None = None
         self.prediction: Prediction | None = None
         self.last_input = 0
+        self.last_row: int | None = None
 
     @property
     def kept_rows(self) -> list[int]:
@@ -106,11 +122,14 @@ class Lane:
         index: snippets observed since the start of the video.
         queue: snippets to be observed next.
         centre: what is known of the inputs observed so far; None where they are taken as they come.
+        mixture: how well each of level 0's predictions did; None where there is but one.
+        ring: the inputs that level 0 remembers; None where it remembers none.
         states: of each level.
     """
 
-    def __init__(self, config: StreamerConfig, num_levels: int) -> None:
+    def __init__(self, config: StreamerConfig, num_levels: int, ring: Ring | None = None) -> None:
         self.config = config
+        self.ring = ring
         self.start_video(num_levels)
 
     @property
@@ -133,6 +152,9 @@ class Lane:
         self.index = 0
         self.queue: deque[Waiting] = deque()
         self.centre = Centre() if self.config.center else None
+        self.mixture = Mixture(3 if self.ring is not None else 2) if self.config.mixing else None
+        if self.ring is not None:
+            self.ring.clear()
         self.states = [LevelState(self.config, level) for level in range(num_levels)]
 
     def follow_growth(self, num_levels: int) -> None:

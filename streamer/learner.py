@@ -15,9 +15,9 @@ from torch import nn
 
 from streamer.config import LearningConfig
 from streamer.credit import reach_weights
-from streamer.forward import DueLoss
 from streamer.levels import Levels
 from streamer.modules import Level
+from streamer.observation import DueLoss
 from streamer.replicas import Replicas
 from streamer.tally import Tally
 

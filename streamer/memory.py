@@ -141,14 +141,16 @@ class Memory:
         for lane in lanes:
             vectors.update(snippet.row for snippet in lane.queue if snippet.row is not None)
             for level, state in enumerate(lane.states):
+                if state.last_row is not None:
+                    vectors.add(state.last_row)
                 vectors.update(state.kept_rows)
                 if state.candidate is not None:
                     vectors.add(state.candidate.z_row)
                 if state.prediction is not None:
                     of_frame = level == 0 and frames_predicted
                     (predictions if of_frame else vectors).add(state.prediction.row)
-                    if state.prediction.last is not None:
-                        vectors.add(state.prediction.last)
+                    inputs = (state.prediction.last, state.prediction.before)
+                    vectors.update(row for row in inputs if row is not None)
         for row in open_representations(lanes):
             vectors.add(row)
             if self._learning:

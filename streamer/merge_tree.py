@@ -112,9 +112,13 @@ class MergeTree:
         assert 1 <= events <= self.events, events
         return np.append(0, np.sort(self.boundaries[self.events - events :]))
 
+    def events_above(self, height: float) -> int:
+        """How many events are left when all mergers are done that are no higher than `height`."""
+        return 1 + int((self.height > height).sum())
+
     def cut_at(self, height: float) -> np.ndarray:
         """As `cut`, with all mergers done that are no higher than `height`."""
-        return self.cut(1 + int((self.height > height).sum()))
+        return self.cut(self.events_above(height))
 
     def boundary_heights(self) -> np.ndarray:
         """The height at which the boundary after each finest event but the last is removed, [n - 1]."""

@@ -14,30 +14,31 @@ from itertools import pairwise
 import numpy as np
 
 from streamer.config import StreamerConfig
+from streamer.extractors import COMB
 from streamer.hierarchy import Event, Hierarchy
+from streamer.merge_cost import Cost, PaletteCost, cosine_ward
 from streamer.merge_tree import MergeTree
 from streamer.merging import Merging
+from streamer.palette import PALETTE_DIM
 
 
 def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarchy:
     """A hierarchy of one level with those above it, as many for every video, and the tree of all mergers.
 
-    Where timescales are named, a level has about as many events as its timescale asks for. Otherwise it has
-    about one for every `branching` events of the level below. Which number it is near that, the tree decides
-    (`MergeTree.natural`). Each has one at least: of a short video several levels may be one and the same
+    Where timescales are named, a level has about as many events as its timescale asks for, and the tree
+    decides which number it is near that (`MergeTree.natural_counts`). Otherwise it has those that cost more
+    than its price to merge. Each has one at least: of a short video several levels may be one and the same
     event.
 
     Args:
         hierarchy: of level 0, whose events have representations.
         config: of the model.
     """
-    tree = merge_tree(hierarchy)
+    tree = merge_tree(hierarchy, cost_of(config))
     if config.timescales is not None:
-        counts = [tree.events_of(seconds) for seconds in config.timescales[1:]]
+        counts = tree.natural_counts([tree.events_of(seconds) for seconds in config.timescales[1:]])
     else:
-        levels = range(1, config.max_levels)
-        counts = [max(1, round(tree.events / config.branching**level)) for level in levels]
-    counts = tree.natural_counts(counts)
+        counts = [tree.events_above(price) for price in config.merge_prices]
     return replace(
         hierarchy,
         levels=[hierarchy.levels[0], *(merged_level(hierarchy, tree, count) for count in counts)],
@@ -45,13 +46,18 @@ def with_merged_levels(hierarchy: Hierarchy, config: StreamerConfig) -> Hierarch
     )
 
 
-def merge_tree(hierarchy: Hierarchy) -> MergeTree:
+def cost_of(config: StreamerConfig) -> Cost:
+    """The cost that fits the vectors that a model takes."""
+    return PaletteCost(PALETTE_DIM) if config.features == COMB else cosine_ward
+
+
+def merge_tree(hierarchy: Hierarchy, cost: Cost) -> MergeTree:
     """Merges the events of level 0, all of which have representations."""
-    merging = Merging()
+    merging = Merging(cost)
     for event, snippets in zip(hierarchy.levels[0], hierarchy.snippet_counts().tolist(), strict=True):
         assert event.representation is not None, "events are merged by their representations"
         mean_D = event.representation.astype(np.float64)
-        merging.add(event.start_s, event.end_s, snippets, mean_D, event.boundary_signal)
+        merging.add(event.start_s, event.end_s, snippets, mean_D)
     return merging.finish()
 
 

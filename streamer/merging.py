@@ -1,17 +1,17 @@
 """Neighbouring events merged bottom-up into one tree, while they come.
 
 A node is one event, or several neighbouring ones: its start and end, how many snippets it has, and their
-mean vector. Of all pairs of neighbours, the one whose merger costs least is merged next (Ward: what the
-merger adds to the sum of squared distances of snippets to the means of their events).
+mean vector. Of all pairs of neighbours, the one whose merger costs least (`streamer.merge_cost`) is merged
+next.
 
 With all events at hand this is the greedy algorithm, and so it is here as long as a video has no more events
 than may be open at once. Beyond that, whenever so many are open, one pair is merged without knowing what
 comes: the cheapest, or, where that is the last one, whose other neighbour has yet to come, the cheapest of
 those that cost no more than the pairs beside them. Only where there is none is the last pair taken (`guesses`
 counts how often). Without guesses, the tree is the greedy one wherever no merger makes a neighbour cheaper to
-merge with than both parts were, as of vectors that move in one direction. Ward's cost does not always have
-that property among neighbours in time: after a, b, a', where b is short, b may join a' and only then be like
-a. There the tree may differ from the greedy one in what had to be merged early.
+merge with than both parts were, as with Ward's cost of vectors that move in one direction. Costs do not
+always have that property among neighbours in time: after a, b, a', where b is short, b may join a' and only
+then be like a. There the tree may differ from the greedy one in what had to be merged early.
 
 Only open nodes have a vector. The height of a node is what its merger cost, or the height of a node below it
 where that is larger, so that heights never fall towards the top.
@@ -20,23 +20,14 @@ where that is larger, so that heights never fall towards the top.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 
 import numpy as np
 
+from streamer.merge_cost import Cost, cosine_ward
 from streamer.merge_tree import MergeTree
 
 OPEN_NODES = 1024
 """Most nodes open at once: events of half an hour, where they last two seconds."""
-
-Cost = Callable[[float, float, float, float], float]
-"""Cost of merging two neighbours: their numbers of snippets, the squared distance between their means, and
-the signal at the boundary between them (NaN where unknown)."""
-
-
-def ward(one: float, other: float, squared_distance: float, signal: float) -> float:
-    """What a merger adds to the sum of squared distances of snippets to the means of their events."""
-    return one * other / (one + other) * squared_distance
 
 
 class Merging:
@@ -51,7 +42,7 @@ class Merging:
         guesses: pairs that were merged although one that comes might have been cheaper to merge with.
     """
 
-    def __init__(self, cost: Cost = ward, open_nodes: int = OPEN_NODES) -> None:
+    def __init__(self, cost: Cost = cosine_ward, open_nodes: int = OPEN_NODES) -> None:
         assert open_nodes >= 3, open_nodes
         self.events = 0
         self.guesses = 0
@@ -61,7 +52,6 @@ class Merging:
         self._free = list(range(open_nodes - 1, -1, -1))
         self._means: np.ndarray | None = None
         self._snippets = np.zeros(open_nodes)
-        self._signals = np.full(open_nodes, math.nan)  # at the end of each
         # Of merging with the next. The last entry is that of no place, -1: no neighbour costs less.
         self._costs = np.full(open_nodes + 1, math.inf)
         self._heights = np.zeros(open_nodes)
@@ -76,9 +66,7 @@ class Merging:
         """Open nodes."""
         return self._room - len(self._free)
 
-    def add(
-        self, start_s: float, end_s: float, snippets: int, mean_D: np.ndarray, signal: float | None = None
-    ) -> None:
+    def add(self, start_s: float, end_s: float, snippets: int, mean_D: np.ndarray) -> None:
         """The next event.
 
         Args:
@@ -86,7 +74,6 @@ class Merging:
             end_s: in seconds.
             snippets: how many it has, at least 1.
             mean_D: mean vector of its snippets.
-            signal: that ended it.
         """
         assert snippets >= 1, snippets
         if not self._free:
@@ -96,7 +83,6 @@ class Merging:
             self._means = np.zeros((self._room, len(mean_D)))
         self._means[place] = mean_D
         self._snippets[place] = snippets
-        self._signals[place] = math.nan if signal is None else signal
         self._heights[place] = 0.0
         self._nodes[place] = self.events
         self._leaves.append((start_s, end_s, snippets))
@@ -149,7 +135,6 @@ class Merging:
         snippets = self._snippets[one] + self._snippets[other]
         self._means[one] += (self._means[other] - self._means[one]) * (self._snippets[other] / snippets)
         self._snippets[one], self._heights[one] = snippets, height
-        self._signals[one] = self._signals[other]
         self._nodes[one] = -len(self._mergers)
         self._after[one] = self._after[other]
         self._costs[one] = self._costs[other] = math.inf
@@ -166,10 +151,6 @@ class Merging:
         """Works out what merging the node at a place with the next one costs."""
         assert self._means is not None
         other = self._after[one]
-        difference = self._means[one] - self._means[other]
         self._costs[one] = self._cost(
-            float(self._snippets[one]),
-            float(self._snippets[other]),
-            float(difference @ difference),
-            float(self._signals[one]),
+            float(self._snippets[one]), float(self._snippets[other]), self._means[one], self._means[other]
         )

@@ -18,6 +18,7 @@ from streamer.config import StreamerConfig
 from streamer.frames import FrameDecoder, FrameEncoder
 from streamer.residual import Residual
 from streamer.rows import to_index
+from streamer.shortcut import Shortcut
 from streamer.transformer import Transformer
 
 RESCALINGS = 4  # in float32, rounding may leave a row a little too long after the first
@@ -104,6 +105,7 @@ class HierarchicalPrediction(nn.Module):
         frames = level == 0 and config.encodes_frames
         self.decoder = FrameDecoder(config, arithmetic) if frames else None
         self.residual = Residual() if config.residual else None
+        self.shortcut = Shortcut(config.feature_dim, arithmetic) if config.shortcut else None
 
     def forward(self, z_nLD: Tensor, lengths: Sequence[int]) -> Tensor:
         """Predicts in feature space.
@@ -117,6 +119,45 @@ class HierarchicalPrediction(nn.Module):
         """
         mask = _mask(lengths, z_nLD.device)
         return self.network(z_nLD + self.pos_enc(z_nLD.shape[1]), self.level, mask)
+
+    def predictions(self, outputs: Tensor, last: Tensor | None, before: Tensor | None) -> Tensor:
+        """Predictions from what was put out, here or by the decoder behind; without a graph.
+
+        Args:
+            outputs: hidden vectors or decoded frames.
+            last: the inputs that came last, where predictions are changes of them.
+            before: the inputs before them, where there is a shortcut.
+        """
+        if self.residual is None:
+            return outputs
+        assert last is not None
+        predictions = self.residual(outputs, last)
+        if self.shortcut is None:
+            return predictions
+        assert before is not None
+        return predictions + self.shortcut(last, before)
+
+    def add_gradients(
+        self, outputs: Tensor, last: Tensor | None, before: Tensor | None, gradients: Tensor
+    ) -> Tensor:
+        """Adds the gradients of parameters behind what was put out to their sums.
+
+        Args:
+            outputs: as for `predictions`.
+            last: as for `predictions`; gets no gradient.
+            before: as for `predictions`; gets no gradient.
+            gradients: of the predictions.
+
+        Returns:
+            The gradients of `outputs`.
+        """
+        if self.residual is None:
+            return gradients
+        assert last is not None
+        if self.shortcut is not None:
+            assert before is not None
+            self.shortcut.add_gradients(last, before, gradients)
+        return self.residual.add_gradients(outputs, last, gradients)
 
 
 class Level(nn.Module):

@@ -20,13 +20,13 @@ import torch
 from torch import Tensor
 
 from streamer.credit import reach_weights
-from streamer.forward import DueLoss
-from streamer.lane import lasts
+from streamer.lane import befores, lasts
 from streamer.learner import Learner
 from streamer.levels import Levels
 from streamer.memory import Memory, padded
+from streamer.observation import DueLoss
 from streamer.replay import by_length, output_gradients
-from streamer.reservoir import Reservoir
+from streamer.reservoir import make_reservoir
 from streamer.rows import to_device, to_index
 
 State = dict[str, Any]
@@ -64,7 +64,7 @@ class Rehearsal:
         self._levels, self._memory = levels, memory
         self._config = config.learning
         self.reservoirs = [
-            Reservoir(config.learning.replay, levels.seed, lane) for lane in range(first, first + lanes)
+            make_reservoir(config.learning, levels.seed, lane) for lane in range(first, first + lanes)
         ]
         # By slot; the slots of one lane come after those of the lane before.
         self._pasts: dict[int, Past] = {}
@@ -75,6 +75,7 @@ class Rehearsal:
             "sources": (config.learned_levels, dim),
             "target": (dim,),
             **({"last": (dim,)} if config.residual else {}),
+            **({"before": (dim,)} if config.shortcut else {}),
         }
         # Zeroed: what is padded is masked, but must be a number.
         self._columns = {
@@ -103,9 +104,10 @@ class Rehearsal:
             values = memory.vectors.read(rows).unflatten(0, (len(lists), -1))
             self._columns[name][index, : values.shape[1]] = values
         self._columns["target"][index] = memory.vectors.read([loss.target for loss in losses])
-        if "last" in self._columns:
-            rows = lasts([loss.prediction for loss in losses])
-            self._columns["last"][index] = memory.vectors.read(rows)
+        for name, rows_of in (("last", lasts), ("before", befores)):
+            if name in self._columns:
+                rows = rows_of([loss.prediction for loss in losses])
+                self._columns[name][index] = memory.vectors.read(rows)
         timescaled = self._config.hgn_timescale
         for slot, loss, inputs, known in zip(slots, losses, sets, sources, strict=True):
             weight = float(loss.timescale) if timescaled else 1.0
@@ -140,10 +142,15 @@ class Rehearsal:
         with torch.enable_grad():
             hidden_nD = p(z_nLD, [past.sources for past in pasts])
         weights = torch.tensor([past.weight for past in pasts], dtype=self._levels.arithmetic.state)
-        last = self._columns["last"].index_select(0, index) if "last" in self._columns else None
-        target = self._columns["target"].index_select(0, index)
+        last, before, target = (
+            self._columns[name].index_select(0, index) if name in self._columns else None
+            for name in ("last", "before", "target")
+        )
+        assert target is not None
         weights_n = to_device(weights, self._levels.device)
-        hidden_nD.backward(output_gradients(self._levels, level, hidden_nD.detach(), last, target, weights_n))
+        hidden_nD.backward(
+            output_gradients(self._levels, level, hidden_nD.detach(), last, before, target, weights_n)
+        )
         assert z_nLD.grad is not None
         z_nD.backward(z_nLD.grad[:, level] * self._reach(level))
 
@@ -201,11 +208,17 @@ class Rehearsal:
         columns = {name: torch.cat([state["columns"][name] for state in states]) for name in self._columns}
         # The slots of every lane in turn, so that no lane is left out where there is not room for all.
         sizes = [len(state["pasts"]) for state in states]
-        in_turn = sorted((slot, lane) for lane, size in enumerate(sizes) for slot in range(size))
-        order = [sum(sizes[:lane]) + slot for slot, lane in in_turn]
-        seen = sum(state["reservoir"]["seen"] for state in states) // lanes
+        counts = [state["reservoir"]["seen"] for state in states]
+        in_turn = sorted(
+            (rank, sum(sizes[:lane]) + slot)
+            for lane, count in enumerate(counts)
+            for rank, slot in enumerate(self.reservoirs[0].from_newest(count))
+        )
+        order = [place for _, place in in_turn]
+        seen = sum(counts) // lanes
         for lane, reservoir in enumerate(self.reservoirs):
             dealt = order[first + lane :: lanes][: reservoir.capacity]
-            reservoir.seen = max(seen, len(dealt)) if len(dealt) == reservoir.capacity else len(dealt)
+            dealt.reverse()
+            reservoir.inherit(len(dealt), seen)
             own = {name: column[dealt] for name, column in columns.items()}
             self._put(lane, [pasts[place] for place in dealt], own)

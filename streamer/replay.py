@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from streamer import distance
-from streamer.lane import Lane, lasts
+from streamer.lane import Lane, befores, lasts
 from streamer.learner import Loss
 from streamer.levels import Levels
 from streamer.memory import Memory, open_representations, padded
@@ -94,11 +94,13 @@ class Replay:
         if in_frames:
             outputs, *activations = memory.predictions.columns([prediction.row for prediction in predictions])
         targets = memory.inputs([loss.due.target for loss in losses], in_frames=in_frames)
-        last = None
-        if self._levels[level].p.residual is not None:
+        p, last, before = self._levels[level].p, None, None
+        if p.residual is not None:
             last = memory.inputs(lasts(predictions), in_frames=in_frames)
+        if p.shortcut is not None:
+            before = memory.vectors.read(befores(predictions))
         weights_n = self._values([loss.weight for loss in losses])
-        gradients = output_gradients(self._levels, level, outputs, last, targets, weights_n)
+        gradients = output_gradients(self._levels, level, outputs, last, before, targets, weights_n)
         return decoder.add_gradients(hidden_nD, activations, gradients) if decoder is not None else gradients
 
     def _values(self, values: Sequence[Any]) -> Tensor:
@@ -148,24 +150,29 @@ class Replay:
 
 
 def output_gradients(
-    levels: Levels, level: int, outputs: Tensor, last: Tensor | None, targets: Tensor, weights_n: Tensor
+    levels: Levels,
+    level: int,
+    outputs: Tensor,
+    last: Tensor | None,
+    before: Tensor | None,
+    targets: Tensor,
+    weights_n: Tensor,
 ) -> Tensor:
     """Gradients of a level's weighted losses with respect to what its p, or the decoder behind it, put out.
 
     Args:
-        levels: the parameters; a gate's gradient is added to its sum.
+        levels: the parameters; gradients of those behind the outputs are added to their sums.
         level: the level.
         outputs: `[n, D]` or `[n, 3, H, H]`.
-        last: the inputs before, where predictions are changes of them; else None.
+        last: the inputs that came last, where predictions are changes of them; else None.
+        before: the inputs before them, where there is a shortcut; else None.
         targets: the inputs that came.
         weights_n: of each loss.
     """
-    kind, residual = levels.config.distance_of(level), levels[level].p.residual
-    if residual is None:
-        return distance.loss_gradients(kind, outputs, targets, weights_n)
-    assert last is not None
-    gradients = distance.loss_gradients(kind, residual(outputs, last), targets, weights_n)
-    return residual.add_gradients(outputs, last, gradients)
+    kind, p = levels.config.distance_of(level), levels[level].p
+    predictions = p.predictions(outputs, last, before)
+    gradients = distance.loss_gradients(kind, predictions, targets, weights_n)
+    return p.add_gradients(outputs, last, before, gradients)
 
 
 def evenly(items: Sequence[T], most: int) -> Iterator[Sequence[T]]:

@@ -15,10 +15,10 @@ from torch import Tensor
 
 from streamer.arithmetic import Arithmetic
 from streamer.centring import Centre
-from streamer.forward import DueLoss
 from streamer.lane import Candidate, Lane, LevelState, Prediction, Waiting
 from streamer.learner import Loss
 from streamer.memory import Made, Memory
+from streamer.observation import DueLoss
 from streamer.recorder import EndedEvent, EventRecorder
 from streamer.rows import RowTable
 from streamer.tally import Tally
@@ -70,7 +70,7 @@ def _due(loss: Mapping[str, Any]) -> DueLoss:
 
 
 def _prediction(state: Mapping[str, Any]) -> Prediction:
-    return Prediction(tuple(state["sources"]), state["row"], state.get("last"))
+    return Prediction(tuple(state["sources"]), state["row"], state.get("last"), state.get("before"))
 
 
 def lane_state(lane: Lane) -> State:
@@ -79,6 +79,8 @@ def lane_state(lane: Lane) -> State:
         "index": lane.index,
         "queue": [(snippet.data.clone(), snippet.row) for snippet in lane.queue],
         "centre": None if lane.centre is None else _centre_state(lane.centre),
+        "mixture": None if lane.mixture is None else list(lane.mixture.errors),
+        "ring": None if lane.ring is None else lane.ring.remembered(),
         "levels": [_level_state(state) for state in lane.states],
     }
 
@@ -90,6 +92,10 @@ def restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
     lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
     if lane.centre is not None:
         lane.centre = Centre(*state["centre"])
+    if lane.mixture is not None:
+        lane.mixture.errors = list(state["mixture"])
+    if lane.ring is not None:
+        lane.ring.recall(state["ring"])
     for level, level_state in zip(lane.states, state["levels"], strict=True):
         _restore_level(level, level_state)
 
@@ -110,6 +116,7 @@ def _level_state(state: LevelState) -> State:
         "z_row": state.z_row,
         "prediction": None if state.prediction is None else asdict(state.prediction),
         "last_input": state.last_input,
+        "last_row": state.last_row,
         "candidate": None if state.candidate is None else asdict(state.candidate),
         "event": (recorder.start_s, recorder.signal_sum, recorder.signal_count),
         "inputs": None if recorder.input_sum is None else (recorder.input_sum.clone(), recorder.input_count),
@@ -140,6 +147,7 @@ def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
     level.z_row = state["z_row"]
     level.prediction = None if state["prediction"] is None else _prediction(state["prediction"])
     level.last_input = state["last_input"]
+    level.last_row = state.get("last_row")
     level.recorder = EventRecorder()
     recorder = level.recorder
     recorder.start_s, recorder.signal_sum, recorder.signal_count = state["event"]

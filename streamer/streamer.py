@@ -11,7 +11,7 @@ from torch import Tensor
 
 from streamer.config import Precision, StreamerConfig
 from streamer.errors import ConfigError, StreamerError
-from streamer.forward import DueLoss, Forward, Observation
+from streamer.forward import Forward
 from streamer.hierarchy import Hierarchy
 from streamer.lane import Lane, Waiting
 from streamer.learner import Learner
@@ -19,6 +19,8 @@ from streamer.levels import Initializer, Levels
 from streamer.memory import Memory
 from streamer.merged_levels import with_merged_levels
 from streamer.modules import Level
+from streamer.observation import DueLoss, Observation
+from streamer.recall import Recall
 from streamer.rehearsal import Rehearsal
 from streamer.replay import Replay
 from streamer.replicas import Replicas, SingleReplica
@@ -78,7 +80,12 @@ class Streamer:
         total = self.replicas.size * lanes
         self.inputs = Tally(config.learned_levels)
         self.learner = Learner(self.levels, config.learning, total) if train else None
-        self.lanes = [Lane(config, len(self.levels)) for _ in range(lanes)]
+        recall = None
+        if config.recall > 0:
+            dtype, here = self.levels.arithmetic.state, self.levels.device
+            recall = Recall(lanes, config.recall, config.feature_dim, dtype, here)
+        rings = [None] * lanes if recall is None else recall.rings
+        self.lanes = [Lane(config, len(self.levels), ring) for ring in rings]
         self.schedule = schedule or Schedule()
         self.memory = Memory(self.levels.device, learning=train)
         self.replay = Replay(self.levels, self.memory)
@@ -86,7 +93,8 @@ class Streamer:
         if train and config.learning.replay > 0:
             self.rehearsal = Rehearsal(self.levels, self.memory, lanes, self.replicas.rank * lanes)
         grow = self.grow if train else None
-        self._forward = Forward(self.levels, self.memory, self.inputs, grow, config.evolve_every * total)
+        evolve_every = config.evolve_every * total
+        self._forward = Forward(self.levels, self.memory, self.inputs, grow, evolve_every, recall)
         self.due: list[DueLoss] = []
 
     def observe(self, snippet: np.ndarray | Tensor) -> list[Signal]:

@@ -24,6 +24,7 @@ from pipelines.run_folder import VIDEOS_SCHEMA, RunFolder, VideoRow
 from pipelines.store import SIGNALS_SCHEMA, HierarchyStore
 from streamer.events_table import events_schema
 from streamer.hierarchy import Event, Hierarchy
+from streamer.merge_cost import cosine_ward
 from streamer.merged_levels import merge_tree
 from streamer.signals import Signal
 from streamer.tree_table import TREE_SCHEMA
@@ -96,7 +97,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RunFolder:
             Signal(snippet, level, snippet / 10, snippet == 2) for level in (0, 1) for snippet in (1, 2, 3)
         ]
         events = hierarchy(video_id)
-        store.write(replace(events, tree=merge_tree(events)), signals)
+        store.write(replace(events, tree=merge_tree(events, cosine_ward)), signals)
         fps = (25.0, 30000 / 1001)[place]
         found = CatalogEntry(video_id, f"/data/{video_id}.mp4", "video", fps=fps, start_s=2.0 * place)
         rows.append(VideoRow(found, "done", None, DURATIONS[video_id], 20))

@@ -26,7 +26,7 @@ MODEL = [
     "--model.learning.lr=1e-3",
     "--model.learning.optimize_every=1",
 ]
-ADAPTIVE = ["--model.feature_dim=16", "--model.frame_size=16"]
+ADAPTIVE = ["--model.feature_dim=64", "--model.frame_size=16"]
 
 
 @dataclass(frozen=True)

@@ -57,10 +57,10 @@ def test_a_video_gives_what_the_model_makes_of_its_features(clips, command, feat
 
 
 def test_all_values_of_the_recipe_are_recorded(clips, command):
-    done = command("train", clips / "a.mp4", "--model.feature_dim", 16, "--timescales", "2s,4s")
+    done = command("train", clips / "a.mp4", "--model.feature_dim", 64, "--timescales", "2s,4s")
     recorded = done.folder.read_run()["config"]
     assert recorded["timescales"] == "2s,4s"
-    expected = {**adaptive_model().to_dict(), "feature_dim": 16, "timescales": [2.0, 4.0], "max_levels": 2}
+    expected = {**adaptive_model().to_dict(), "feature_dim": 64, "timescales": [2.0, 4.0], "max_levels": 2}
     assert {**recorded["model"], "channels": (32, 64, 256, 1024)} == expected
 
 

@@ -82,7 +82,7 @@ def loaded(store, model_id, monkeypatch):
 
 def test_a_model_of_features_finds_the_same_events(store, clip, tmp_path, monkeypatch):
     tracker = Tracker(RunFolder(tmp_path / "none"), "models", "features", store, source="streamer train")
-    config = replace(adaptive_model(), feature_dim=16, frame_size=16)
+    config = replace(adaptive_model(), feature_dim=64, frame_size=16)
     model = streamer.Streamer(config, seed=3)
     streamer.segment(str(clip), model)
     streamer.save(model, tmp_path / "streamer.pt")

@@ -1,13 +1,13 @@
 """Recipes: which model they are, and how options change them."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipelines.cli import main, parse
-from pipelines.recipes import adaptive_model
+from pipelines.recipes import RECIPES, adaptive_model
 from streamer.config import StreamerConfig
 
 TRAIN = ["videos", "--out", "run"]
@@ -49,7 +49,7 @@ def test_a_file_may_name_the_recipe_and_the_command_line_another(file):
 
 
 def test_help_tells_the_values_of_the_recipe(capsys):
-    for recipe, width in (("release", 1024), ("adaptive", 128)):
+    for recipe, width in (("release", 1024), ("adaptive", 256)):
         with pytest.raises(SystemExit):
             parse("train", ["--recipe", recipe, "--help"])
         told = " ".join(capsys.readouterr().out.split())
@@ -73,14 +73,30 @@ def test_what_loses_its_object_gives_way():
     assert (rule.mode, rule.least_length) == ("quantile", adaptive_model().demarcation.least_length)
 
 
+def test_settings_give_way_with_those_that_they_work_on(monkeypatch):
+    model = replace(adaptive_model(), shortcut=True, mixing=True, recall=9)
+    model = replace(model, learning=replace(model.learning, replay_from="recent"))
+    monkeypatch.setitem(RECIPES, "adaptive", lambda: model)
+
+    def given(*words: str) -> StreamerConfig:
+        return parse("train", [*TRAIN, *words]).model
+
+    assert (given("--model.mixing=false").recall, given("--model.mixing=false").shortcut) == (0, True)
+    plain = given("--model.residual=false")
+    assert (plain.shortcut, plain.mixing, plain.recall) == (False, False, 0)
+    assert given("--model.learning.replay=0").learning.replay_from == "all"
+    pixels = given("--model.features=null")
+    assert (pixels.residual, pixels.mixing, pixels.learning.replay_from) == (True, False, "all")
+
+
 def test_timescales_are_the_levels(tmp_path):
     config = parse("train", [*TRAIN, "--timescales", "2s,10s,1.5m"])
     assert (config.model.timescales, config.model.max_levels) == ((2.0, 10.0, 90.0), 3)
     path = tmp_path / "train.yaml"
     path.write_text("timescales: 2s,10s,90s\n")
     assert parse("train", [*TRAIN, "--config", str(path)]).model == config.model
-    own = parse("train", [*TRAIN, "--model.timescales=[2, 10, 60, 300]"]).model
-    assert own.timescales == (2, 10, 60, 300)
+    own = parse("train", [*TRAIN, "--model.timescales=[2, 10, 60, 300, 900]"]).model
+    assert own.timescales == (2, 10, 60, 300, 900)
 
 
 @pytest.mark.parametrize(
@@ -101,7 +117,7 @@ def test_timescales_are_the_levels(tmp_path):
             ["--timescales", "2s,9s", "--model.demarcation.deviations=3"],
             "deviations has no effect where model",
         ),
-        (["--timescales", "1s,9s"], "1s is shorter than the shortest event, 1.5s"),
+        (["--timescales", "0.5s,9s"], "0.5s is shorter than the shortest event, 1s"),
     ],
 )
 def test_timescales_that_cannot_be_met_are_refused_in_a_line(capsys, words, message):

@@ -387,7 +387,7 @@ def test_a_video_goes_on_from_where_it_was_left(clips):
 @pytest.mark.parametrize("name", ["comb", f"{MODULES}:means"])
 def test_features_are_those_of_the_frames(clips, tmp_path, name):
     torch.set_num_threads(1)  # as the decoding stage does
-    form = replace(FRAMES, features=name)
+    form = replace(FRAMES, features=name, feature_dim=64 if name == "comb" else FRAMES.feature_dim)
     extract = open_extractor(name, form.feature_dim)
     videos = [video(clips / "b.mp4"), video(clips / "a.mp4")]
     of_frames = list(lane_stream(videos, FRAMES, DecodingSettings(cache=str(tmp_path))))

@@ -18,6 +18,7 @@ from streamer.hierarchy import Event
 from streamer.tally import Tally
 from tests.plain import distance
 from tests.plain.levels import Levels
+from tests.plain.mixture import Mixture, recalled
 from tests.plain.working_set import WorkingSet
 
 
@@ -46,12 +47,14 @@ class Past:
         inputs: the working set that the prediction was made from, stacked.
         known: the representations that it was made from.
         last: the level's last input.
+        before: the input before it; the same again if there was none.
         target: the input that came.
     """
 
     inputs: Tensor
     known: list[Tensor]
     last: Tensor
+    before: Tensor
     target: Tensor
 
 
@@ -131,6 +134,7 @@ class LevelState:
         self.prediction: Tensor | None = None
         self.last_input = 0
         self.last: Tensor | None = None
+        self.before: Tensor | None = None
         self.known: list[Tensor] = []
         self.previous: Previous | None = None
 
@@ -166,6 +170,8 @@ class Lane:
         """Clears all that belongs to the previous video."""
         self.index = 0
         self._inputs_so_far: list[Tensor] = []
+        self._observed: list[Tensor] = []
+        self._mixture = Mixture()
         self.states = [LevelState(self.config, level) for level in range(len(self.levels))]
 
     def forget(self) -> None:
@@ -189,7 +195,9 @@ class Lane:
     def observe(self, x: Tensor) -> Observation:
         """Takes the next snippet of the video, `[3, H, H]` in [-1, 1] or `[D]`."""
         observation = Observation()
-        self._receive(0, self._centred(x) if self.config.center else x, self.index, observation)
+        x = self._centred(x) if self.config.center else x
+        self._receive(0, x, self.index, observation)
+        self._observed.append(x)
         self.index += 1
         return observation
 
@@ -225,7 +233,9 @@ class Lane:
         state = self.states[level]
         timescale = self.index - state.last_input
         state.last_input = self.index
-        last, state.last = state.last, x
+        before, last, state.before, state.last = state.before, state.last, state.last, x
+        if state.before is None:
+            state.before = x
         if state.prediction is None:
             state.working_set.clear()
             state.working_set.put(x, 0.0)
@@ -234,12 +244,13 @@ class Lane:
             self._predict(level)
             return
         signal = distance.signal(state.distance, state.prediction, x)
-        value = signal.item()
+        value = self._mixed_signal(x).item() if level == 0 and self.config.mixing else signal.item()
         if signal.requires_grad:
             assert last is not None
+            assert before is not None
             loss = distance.loss(state.distance, signal)
             known = [z_D.detach() for z_D in state.known]
-            past = Past(state.working_set.stacked(), known, last, x)
+            past = Past(state.working_set.stacked(), known, last, before, x)
             observation.due.append(DueLoss(level, loss, timescale, past))
         boundary = state.demarcation(value, self.index)
         full = self.config.force_fixed_buffer and state.working_set.offered >= self.config.working_set_size
@@ -259,6 +270,17 @@ class Lane:
         state.previous = Previous(x, value, state.z_D, at)
         self._predict(level)
         observation.signals.append(Signal(self.index, level, value, boundary or full))
+
+    def _mixed_signal(self, x: Tensor) -> Tensor:
+        """What level 0's predictions measure together."""
+        state = self.states[0]
+        assert state.prediction is not None
+        predictions = [self._observed[-1], state.prediction.detach()]
+        if self.config.recall > 0:
+            predictions.append(recalled(self._observed, self.config.recall))
+        mixed = self._mixture.predict(predictions)
+        self._mixture.judge(predictions, x)
+        return distance.signal(state.distance, mixed, x)
 
     def _grow_if_due(self, level: int) -> None:
         if self._grow is None:
@@ -295,4 +317,4 @@ class Lane:
             known.append(other.z_D)
         assert len(known) > level, "all levels below one with an input have a representation"
         state.known = known
-        state.prediction = self.levels[level].p(torch.stack(known), state.last)
+        state.prediction = self.levels[level].p(torch.stack(known), state.last, state.before)

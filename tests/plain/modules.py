@@ -136,6 +136,18 @@ class Residual(nn.Module):
         return last + 10 * self.gate * scaled
 
 
+class Shortcut(nn.Module):
+    """A linear map of the last two inputs."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.zeros(dim, 2 * dim))
+
+    def forward(self, last_D: Tensor, before_D: Tensor) -> Tensor:
+        """Maps the last input and the one before to a change of the prediction."""
+        return self.weight @ torch.cat([last_D, before_D])
+
+
 class HierarchicalPrediction(nn.Module):
     """p: the representations of all levels to the level's prediction of its next input."""
 
@@ -146,13 +158,15 @@ class HierarchicalPrediction(nn.Module):
         self.network = transformer(config.feature_dim, heads=4)
         self.decoder = FrameDecoder(config) if level == 0 and config.modality == "frames" else None
         self.residual = Residual() if config.residual else None
+        self.shortcut = Shortcut(config.feature_dim) if config.shortcut else None
 
-    def forward(self, z_LD: Tensor, last: Tensor | None = None) -> Tensor:
+    def forward(self, z_LD: Tensor, last: Tensor | None = None, before: Tensor | None = None) -> Tensor:
         """Predicts the level's next input.
 
         Args:
             z_LD: row i is level i's representation.
             last: the level's last input, where the prediction is a change of it.
+            before: the input before it; the same again if there was none.
 
         Returns:
             `[3, H, H]` at level 0 of a model of frames, else `[D]`.
@@ -163,7 +177,11 @@ class HierarchicalPrediction(nn.Module):
         if self.residual is None:
             return output
         assert last is not None
-        return self.residual(output, last)
+        prediction = self.residual(output, last)
+        if self.shortcut is None:
+            return prediction
+        assert before is not None
+        return prediction + self.shortcut(last, before)
 
 
 class Level(nn.Module):

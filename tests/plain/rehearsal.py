@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from streamer.credit import reach_weights
-from streamer.reservoir import Reservoir
+from streamer.reservoir import make_reservoir
 from tests.plain import distance
 from tests.plain.lane import DueLoss
 from tests.plain.learner import Learner
@@ -27,7 +27,7 @@ class Rehearsal:
     def __init__(self, levels: Levels, lane: int) -> None:
         self._levels = levels
         self._config = levels.config.learning
-        self._reservoir = Reservoir(self._config.replay, levels.seed, lane)
+        self._reservoir = make_reservoir(self._config, levels.seed, lane)
         self._losses: dict[int, DueLoss] = {}
 
     def offer(self, losses: Iterable[DueLoss]) -> None:
@@ -55,5 +55,5 @@ class Rehearsal:
         assert past is not None
         known = list(past.known)
         known[loss.level] = level.f(past.inputs)
-        prediction = level.p(torch.stack(known), past.last)
+        prediction = level.p(torch.stack(known), past.last, past.before)
         return distance.loss(kind, distance.signal(kind, prediction, past.target))

@@ -28,6 +28,7 @@ from tests.streamer.tiny import tiny
 BASE = {"evolve_every": 3, "working_set_size": 3, "force_fixed_buffer": True}
 FRAMES = {**BASE, "modality": "frames", "frame_size": SIZE, "channels": (4, 4, 8, 8)}
 RESIDUAL = {**BASE, "residual": True}
+MIXING = {**RESIDUAL, "mixing": True}
 UNFORCED = {"evolve_every": 3, "working_set_size": 3}
 PEAKS = DemarcationConfig(mode="peak", window_size=8, share=0.5)
 QUANTILES = DemarcationConfig(mode="quantile", window_size=8, share=0.4, least_length=2)
@@ -58,7 +59,23 @@ CASES: dict[str, StreamerConfig] = {
     "kept predictions, residual, frames": tiny(**FRAMES, residual=True, learning=KEPT),
     "replay": tiny(**BASE, learning={"optimize_every": 2, "replay": 8, "replay_batch": 8}),
     "replay, residual": tiny(**RESIDUAL, learning=REPLAY),
+    "replay, most recent": tiny(**RESIDUAL, learning={**REPLAY, "replay_from": "recent"}),
     "replay, one level of errors": tiny(**RESIDUAL, max_levels=1, distance="distance", learning=REPLAY),
+    "shortcut": tiny(**RESIDUAL, shortcut=True, learning={"optimize_every": 2}),
+    "shortcut, replay": tiny(**RESIDUAL, shortcut=True, center=True, learning=REPLAY),
+    "shortcut, two levels of errors": tiny(
+        **RESIDUAL, shortcut=True, max_levels=2, distance="distance", learning=REPLAY
+    ),
+    "everything": tiny(
+        **{**UNFORCED, "residual": True, "mixing": True, "recall": 12, "shortcut": True, "center": True},
+        demarcation=DemarcationConfig(mode="peak", window_size=8, share=0.5, relative=True),
+        learning={**REPLAY, "replay_from": "recent"},
+    ),
+    "mixing after steps that empty": tiny(**MIXING, center=True, learning=EVERY_3),
+    "mixing, one level of errors": tiny(**MIXING, max_levels=1, distance="distance", learning=KEPT),
+    "recall": tiny(**MIXING, recall=40, learning=LOWEST),
+    "recall of few, centred, replay": tiny(**MIXING, recall=5, center=True, learning=REPLAY),
+    "recall of fewest, errors": tiny(**MIXING, recall=3, force_base_distance=True, learning=REPLAY),
     "centred": tiny(**BASE, center=True, learning={"optimize_every": 2}),
     "centred, replay, residual": tiny(**RESIDUAL, center=True, learning=REPLAY),
     "replay, in full": tiny(

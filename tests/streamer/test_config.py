@@ -16,6 +16,8 @@ from streamer.config import (
 from streamer.errors import ConfigError
 
 DISTANCE = {"distance": "distance"}
+VECTORS = {"modality": "vectors"}
+RESIDUAL = {**VECTORS, "residual": True}
 PEAK = {"demarcation": {"mode": "peak"}}
 
 
@@ -68,6 +70,7 @@ def test_defaults_are_those_of_the_release():
         ({"demarcation": {"mode": "fixed", "threshold": math.nan}}, "model.demarcation.threshold"),
         ({"demarcation": {"mode": "fixed", "threshold": "0.5"}}, "model.demarcation.threshold"),
         ({"demarcation": {"threshold": 0.5}}, "model.demarcation.threshold"),
+        ({"demarcation": {"relative": True}}, "model.demarcation.relative"),
         ({"demarcation": {"window_size": 0}}, "model.demarcation.window_size"),
         ({"demarcation": {"mode": "median"}}, "model.demarcation.mode"),
         ({"demarcation": {"modifier_type": "divide"}}, "model.demarcation.modifier_type"),
@@ -96,9 +99,9 @@ def test_defaults_are_those_of_the_release():
         ),
         ({**PEAK, "timescales": (2, 10, 60), "force_fixed_buffer": True}, "model.force_fixed_buffer"),
         ({"upper_levels": "kept"}, "model.upper_levels"),
-        ({"branching": 3.0}, "model.branching"),
-        ({"upper_levels": "merged", "branching": 1.0}, "model.branching"),
-        ({**PEAK, "upper_levels": "merged", "branching": 3.0, "timescales": (2, 10, 60)}, "model.branching"),
+        ({"prices": [1.0, 2.0]}, "model.prices"),
+        ({"upper_levels": "merged", "prices": [0.0, 1.0]}, "model.prices"),
+        ({**PEAK, "upper_levels": "merged", "prices": [1.0, 2.0], "timescales": (2, 10, 60)}, "model.prices"),
         ({"upper_levels": "merged", "initial_levels": 2}, "model.initial_levels"),
         ({"upper_levels": "merged", "evolve_every": 60}, "model.evolve_every"),
         ({"learning": {"lr": 0.0}}, "model.learning.lr"),
@@ -108,6 +111,15 @@ def test_defaults_are_those_of_the_release():
         ({"learning": {"optimize_every": 0}}, "model.learning.optimize_every"),
         ({"learning": {"hgn_reach": None}}, "model.learning.hgn_reach"),
         ({"learning": 3}, "model.learning"),
+        ({"learning": {"replay_from": "recent"}}, "model.learning.replay"),
+        ({"learning": {"replay_from": "best", "replay": 20}}, "model.learning.replay_from"),
+        ({**VECTORS, "mixing": True}, "model.residual"),
+        ({"residual": True, "mixing": True}, "model.features"),
+        ({**RESIDUAL, "recall": 9}, "model.mixing"),
+        ({**RESIDUAL, "mixing": True, "recall": 2}, "model.recall"),
+        ({**RESIDUAL, "mixing": True, "recall": -1}, "model.recall"),
+        ({**VECTORS, "shortcut": True}, "model.residual"),
+        ({"residual": True, "shortcut": True}, "model.features"),
     ],
 )
 def test_refused_values_are_named_on_one_line(values, named):
@@ -122,12 +134,15 @@ def test_refused_values_are_named_on_one_line(values, named):
     [
         {"max_levels": 127, "evolve_every": 0, "working_set_size": 1, "frame_size": 16},
         {"force_base_distance": True},
+        {**RESIDUAL, "mixing": True, "recall": 3, "shortcut": True},
+        {"features": "comb", "feature_dim": 64, "residual": True, "mixing": True, "recall": 1000},
+        {**VECTORS, "learning": {"replay": 16, "replay_from": "recent"}},
         {**DISTANCE, "demarcation": {"mode": "accumulate", "threshold": 3}},
         {"demarcation": {"mode": "fixed", "threshold": -0.5}, "learning": {"alpha": 3}},
         {"demarcation": {"window_size": 1, "modifier_type": "add", "modifier": -1}},
         {"demarcation": {"mode": "peak", "window_size": 5, "share": 0.5, "least_length": 3}},
         {**PEAK, "timescales": (2, 10.5, 60), "upper_levels": "merged"},
-        {"upper_levels": "merged", "branching": 2},
+        {"upper_levels": "merged", "prices": [1, 2.5]},
     ],
 )
 def test_allowed_values_are_taken(values):

@@ -13,6 +13,7 @@ pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA d
 
 RARE = {"optimize_every": 10**6}
 CONFIG = tiny(force_fixed_buffer=True, demarcation=NEVER, initial_levels=3, learning=RARE)
+MIXING = replace(CONFIG, residual=True, center=True, shortcut=True, mixing=True, recall=12)
 FRAMES = replace(CONFIG, modality="frames", frame_size=16, channels=(4, 4, 8, 8))
 
 
@@ -29,7 +30,7 @@ def waits_of(action) -> int:
 
 
 @pytest.mark.parametrize("lanes", [1, 3])
-@pytest.mark.parametrize("config", [CONFIG, FRAMES], ids=["vectors", "frames"])
+@pytest.mark.parametrize("config", [CONFIG, MIXING, FRAMES], ids=["vectors", "mixing", "frames"])
 def test_the_host_waits_once_per_level_and_base_step(config, lanes):
     model = Streamer(config, lanes=lanes, device="cuda")
     shape = (60, 8) if config.modality == "vectors" else (60, 3, 16, 16)

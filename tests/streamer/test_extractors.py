@@ -11,6 +11,7 @@ from streamer.config import StreamerConfig
 from streamer.errors import ConfigError, FeatureError
 from streamer.extractors import check_extractor, located, open_extractor
 from streamer.features import frame_features
+from streamer.palette import PALETTE_DIM, frame_palettes
 from streamer.projection import project
 
 MODULE = """
@@ -63,11 +64,15 @@ def frames(count: int, size: int = 16) -> np.ndarray:
     return np.random.default_rng(0).integers(0, 256, (count, size, size, 3)).astype(np.uint8)
 
 
-def test_comb_is_projected():
+def test_comb_is_the_palette_and_projected_features():
     images = frames(20)
     features = open_extractor("comb", 64)(images, 3)
     assert features.dtype == np.float32
-    assert (features == project(frame_features(images), 64)).all()
+    assert (features[:, :PALETTE_DIM] == frame_palettes(images)).all()
+    rest = project(frame_features(images), 64 - PALETTE_DIM)
+    np.testing.assert_allclose(features[:, PALETTE_DIM:], rest * (704 / (64 - PALETTE_DIM)) ** 0.5, rtol=1e-6)
+    whole = open_extractor("comb", 752)(images)
+    np.testing.assert_allclose(np.linalg.norm(whole[:, PALETTE_DIM:], axis=1), 3**0.5, rtol=0.05)
 
 
 def test_a_module_of_the_working_folder_gives_features(module):
@@ -136,8 +141,12 @@ def test_settings_without_effect_are_refused():
         StreamerConfig(features="comb", feature_dim=64, modality="vectors")
     with pytest.raises(ConfigError, match=r"model\.normalize_pixels has no effect"):
         StreamerConfig(features="comb", feature_dim=64, normalize_pixels=True)
-    with pytest.raises(ConfigError, match=r"gives 704 numbers: model\.feature_dim must be at most that"):
-        StreamerConfig(features="comb")
+
+
+@pytest.mark.parametrize("dim", [48, 1024])
+def test_comb_has_widths_of_its_own(dim):
+    with pytest.raises(FeatureError, match=rf"gives from 52 to 755 numbers: .* not {dim}"):
+        open_extractor("comb", dim)
 
 
 def test_a_folder_is_named_absolutely(tmp_path, monkeypatch):

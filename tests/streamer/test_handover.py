@@ -25,6 +25,10 @@ CONFIGS = {
     "frames": FRAMES,
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
     "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
+    "recall": replace(VECTORS, residual=True, mixing=True, recall=12, center=True, learning=LOWEST),
+    "shortcut": replace(
+        VECTORS, residual=True, shortcut=True, learning=replace(LOWEST, keep_predictions=False)
+    ),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
     "peaks": replace(VECTORS, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),
     "peaks of frames": replace(FRAMES, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),

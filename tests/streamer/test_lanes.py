@@ -277,6 +277,9 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
     distance = draw(st.sampled_from(["similarity", "distance"]))
     modality = draw(st.sampled_from(["vectors", "vectors", "frames"]))
     max_levels = draw(st.integers(1, 4))
+    residual = draw(st.booleans())
+    replay = 0 if modality == "frames" else draw(st.sampled_from([0, 0, 16, 40]))
+    mixing = residual and modality == "vectors" and draw(st.booleans())
     return tiny(
         modality=modality,
         frame_size=SIZE,
@@ -290,7 +293,10 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
         force_fixed_buffer=draw(st.booleans()),
         distance=distance,
         force_base_distance=distance == "similarity" and draw(st.booleans()),
-        residual=draw(st.booleans()),
+        residual=residual,
+        shortcut=residual and modality == "vectors" and draw(st.booleans()),
+        mixing=mixing,
+        recall=draw(st.sampled_from([0, 3, 5, 30])) if mixing else 0,
         center=modality == "vectors" and draw(st.booleans()),
         demarcation=DemarcationConfig(**draw(st.sampled_from(RULES[distance]))),
         learning={
@@ -299,7 +305,8 @@ def configurations(draw: st.DrawFn) -> StreamerConfig:
             "optimize_every": draw(st.integers(1, 2) | st.integers(1, 5)),
             "step_level": draw(st.sampled_from(["highest", "lowest"])),
             "keep_predictions": draw(st.booleans()),
-            "replay": 0 if modality == "frames" else draw(st.sampled_from([0, 0, 16, 40])),
+            "replay": replay,
+            "replay_from": draw(st.sampled_from(["all", "recent"])) if replay else "all",
             "hgn_timescale": draw(st.booleans()),
             "hgn_reach": draw(st.booleans()),
         },

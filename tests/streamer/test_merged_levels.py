@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import pairwise
 from typing import Any
 
@@ -9,10 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from streamer.config import PRICES
 from streamer.demarcation_config import DemarcationConfig
+from streamer.errors import ConfigError
 from streamer.hierarchy import Event, Hierarchy
 from streamer.merge_tree import SLACK
 from streamer.merged_levels import merged_level, with_merged_levels
+from streamer.palette import PALETTE_DIM
 from streamer.streamer import Streamer
 from tests.streamer.tiny import tiny, vectors
 
@@ -21,12 +25,18 @@ CALIBRATED = DemarcationConfig(mode="peak", window_size=60, least_length=2)
 MERGED: dict[str, Any] = {"evolve_every": 100_000, "upper_levels": "merged", "demarcation": RULE}
 
 
-def hierarchy(lengths: list[int], values: list[float]) -> Hierarchy:
-    """Events of so many snippets of half a second, represented by one number, 8 times."""
+def direction(degrees: float) -> np.ndarray:
+    """A vector of length 2."""
+    angle = np.deg2rad(degrees)
+    return np.array([2 * np.cos(angle), 2 * np.sin(angle), 0, 0, 0, 0, 0, 0], np.float32)
+
+
+def hierarchy(lengths: list[int], degrees: list[float]) -> Hierarchy:
+    """Events of so many snippets of half a second, whose representations have these directions."""
     edges = np.concatenate([[0], np.cumsum(lengths)]) * 0.5
     events = [
-        Event(start, end, value / 10, value / 5, np.full(8, value, np.float32))
-        for (start, end), value in zip(pairwise(edges.tolist()), values, strict=True)
+        Event(start, end, value / 10, value / 5, direction(value))
+        for (start, end), value in zip(pairwise(edges.tolist()), degrees, strict=True)
     ]
     return Hierarchy("v", float(edges[-1]), 0.5, [events], sum(lengths))
 
@@ -51,9 +61,41 @@ def test_counts_follow_from_timescales():
     assert_about(merged, [30, 10, 2])
 
 
-def test_counts_shrink_by_branching_without_timescales():
-    merged = with_merged_levels(hierarchy([4] * 30, list(range(30))), tiny(**MERGED, branching=3.0))
-    assert_about(merged, [30, 10, 3])
+def test_events_cost_more_than_their_levels_price():
+    """Eight snippets merged with as many cost four times one less the cosine between them."""
+    whole = hierarchy([8] * 4, [0.0, 10.0, 100.0, 145.0])
+    price = 4 * (1 - math.cos(math.radians(45)))
+    for prices, counts in (
+        ((price - 0.01, price + 0.01), [4, 3, 2]),
+        ((0.01, 20.0), [4, 4, 1]),
+    ):
+        merged = with_merged_levels(whole, tiny(**MERGED, max_levels=3, prices=prices))
+        assert [len(level) for level in merged.levels] == counts
+        merged.validate()
+
+
+def test_known_prices_are_those_of_the_first_levels():
+    assert tiny(**MERGED, max_levels=3).merge_prices == PRICES[:2]
+    assert tiny(**MERGED, max_levels=len(PRICES) + 1).merge_prices == PRICES
+
+
+@pytest.mark.parametrize(
+    ("settings", "told"),
+    [
+        ({"max_levels": 6}, "name model.timescales or model.prices"),
+        ({"max_levels": 3, "prices": (1.0,)}, "give one fewer"),
+        ({"max_levels": 3, "prices": (1.0, 1.0)}, "must rise"),
+        ({"max_levels": 2, "prices": (0.0,)}, "must be positive"),
+        ({"max_levels": 2, "prices": (1.0,), "upper_levels": "learned"}, "have no effect"),
+        (
+            {"max_levels": 2, "prices": (1.0,), "timescales": (2.0, 9.0), "demarcation": CALIBRATED},
+            "remove one of them",
+        ),
+    ],
+)
+def test_prices_that_make_no_sense_are_refused(settings, told):
+    with pytest.raises(ConfigError, match=told):
+        tiny(**{**MERGED, **settings})
 
 
 @pytest.mark.parametrize("events", [1, 2, 3])
@@ -65,18 +107,35 @@ def test_every_video_has_all_levels(events):
 
 
 def test_alike_neighbours_are_merged_with_their_means_and_heights():
-    whole = hierarchy([1, 3, 2, 2], [0.0, 1.0, 10.0, 12.0])
-    merged = with_merged_levels(whole, tiny(**MERGED, branching=2.0))
+    whole = hierarchy([1, 3, 2, 2], [0.0, 1.0, 90.0, 92.0])
+    merged = with_merged_levels(whole, tiny(**MERGED, max_levels=2, prices=(0.5,)))
     one, other = merged.levels[1]
     assert (one.start_s, one.end_s, other.start_s, other.end_s) == (0.0, 2.0, 2.0, 4.0)
     assert one.representation is not None
     assert other.representation is not None
-    assert one.representation.tolist() == [0.75] * 8
-    assert other.representation.tolist() == [11.0] * 8
+    mean, other_mean = (direction(0) + 3 * direction(1)) / 4, (direction(90) + direction(92)) / 2
+    np.testing.assert_allclose(one.representation, mean, rtol=1e-6)
+    np.testing.assert_allclose(other.representation, other_mean, rtol=1e-6, atol=1e-6)
     assert one.mean_signal == pytest.approx(0.075)
-    # Ward: 4 * 4 / 8 times the squared distance of the means.
-    assert one.boundary_signal == pytest.approx(2 * 8 * (11 - 0.75) ** 2)
+    cosine = mean @ other_mean / np.linalg.norm(mean) / np.linalg.norm(other_mean)
+    assert one.boundary_signal == pytest.approx(4 * 4 / 8 * (1 - cosine), rel=1e-5)
     assert other.boundary_signal is None
+
+
+def test_the_palette_of_comb_decides_between_scenes():
+    """Views are as unlike in one scene as between two; colours are alike in one scene only."""
+    config = tiny(**MERGED, modality="frames", features="comb", feature_dim=64, max_levels=4)
+    random = np.random.default_rng(0)
+    palettes = np.repeat(np.eye(3, PALETTE_DIM), 3, axis=0)
+    vectors = np.concatenate([palettes, random.normal(size=(9, 64 - PALETTE_DIM))], axis=1)
+    edges = np.arange(0, 181, 20.0).tolist()
+    events = [
+        Event(start, end, None, None, vector.astype(np.float32))
+        for (start, end), vector in zip(pairwise(edges), vectors, strict=True)
+    ]
+    merged = with_merged_levels(Hierarchy("v", 180.0, 0.5, [events], 360), config)
+    assert [len(level) for level in merged.levels] == [9, 9, 3, 3]
+    assert [event.start_s for event in merged.levels[3]] == [0.0, 60.0, 120.0]
 
 
 def test_unknown_signals_count_for_nothing():

@@ -1,6 +1,7 @@
 """Past losses: what is kept through restarts, and that they matter."""
 
 from copy import deepcopy
+from dataclasses import replace
 from itertools import chain
 
 import pytest
@@ -84,3 +85,21 @@ def test_other_lanes_share_what_was_kept(before, after):
     streams = make_streams("vectors", [[(12, None)] for _ in range(after)])
     run_lanes(other, streams)  # and they go on
     assert all(len(lane) == 10 for lane in kept(other))
+
+
+@pytest.mark.parametrize(("before", "after"), [(3, 1), (3, 2)])
+def test_the_most_recent_are_dealt_by_age(before, after):
+    config = replace(CONFIG, learning=replace(CONFIG.learning, replay_from="recent"))
+    model, other = watched(before, config), engine(config, after)
+    assert model.rehearsal is not None
+    assert other.rehearsal is not None
+    states = model.rehearsal.state()
+    other.rehearsal.inherit(states, 0, after)
+    ages = {}  # by what was kept
+    for lane, state in zip(kept(model), states, strict=True):
+        seen = state["reservoir"]["seen"]
+        ages.update({lane[(seen - age) % 10]: age for age in range(1, 1 + len(lane))})
+    for lane in kept(other):
+        own = [ages[value] for value in lane]
+        assert own == sorted(own, reverse=True)
+        assert max(own) <= -(-10 * after // before) + 1

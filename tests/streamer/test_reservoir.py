@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from streamer.reservoir import Reservoir
+from streamer.reservoir import Latest, Reservoir
 
 
 def sample(reservoir, offered):
@@ -15,9 +15,13 @@ def sample(reservoir, offered):
     return held
 
 
+KINDS = pytest.mark.parametrize("kind", [Reservoir, Latest])
+
+
+@KINDS
 @pytest.mark.parametrize("offered", [0, 3, 5, 6, 40])
-def test_slots_fill_from_the_first(offered):
-    reservoir = Reservoir(5, seed=0, lane=0)
+def test_slots_fill_from_the_first(offered, kind):
+    reservoir = kind(5, seed=0, lane=0)
     held = sample(reservoir, offered)
     assert sorted(held) == list(range(min(5, offered)))
     assert len(reservoir) == min(5, offered)
@@ -53,8 +57,23 @@ def test_lanes_and_seeds_differ_and_repeat():
     assert tuple(sample(Reservoir(5, 0, 1), 50).values()) == samples[1]
 
 
-def test_it_goes_on_from_what_another_remembered():
-    one, other = Reservoir(5, seed=0, lane=0), Reservoir(5, seed=7, lane=3)
+@pytest.mark.parametrize("offered", [0, 3, 5, 6, 42])
+def test_the_latest_are_kept_and_known_by_age(offered):
+    latest = Latest(5, seed=0, lane=0)
+    held = sample(latest, offered)
+    assert set(held.values()) == set(range(max(0, offered - 5), offered))
+    assert [held[slot] for slot in latest.from_newest(offered)] == sorted(held.values(), reverse=True)
+
+
+def test_the_latest_that_were_inherited_give_way_in_order():
+    latest = Latest(5, seed=0, lane=0)
+    latest.inherit(3, seen=40)
+    assert [latest.place() for _ in range(4)] == [3, 4, 0, 1]
+
+
+@KINDS
+def test_it_goes_on_from_what_another_remembered(kind):
+    one, other = kind(5, seed=0, lane=0), kind(5, seed=7, lane=3)
     sample(one, 23)
     other.recall(one.remembered())
     assert [one.place() for _ in range(30)] == [other.place() for _ in range(30)]

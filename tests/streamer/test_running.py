@@ -25,6 +25,10 @@ CONFIGS = {
     "residual": replace(VECTORS, residual=True, learning=LOWEST),
     "replay": replace(VECTORS, center=True, learning=replace(LOWEST, replay=20, replay_batch=6)),
     "centred": replace(VECTORS, residual=True, center=True, learning=LOWEST),
+    "recall": replace(VECTORS, residual=True, mixing=True, recall=12, center=True, learning=LOWEST),
+    "shortcut": replace(
+        VECTORS, residual=True, shortcut=True, learning=replace(LOWEST, keep_predictions=False)
+    ),
     "residual of frames": replace(FRAMES, residual=True, learning=LOWEST),
     "peaks": replace(VECTORS, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),
     "peaks of frames": replace(FRAMES, force_fixed_buffer=False, demarcation=PEAKS, learning=LOWEST),

@@ -17,6 +17,7 @@ import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
+from pipelines.checkpoints import latest
 from pipelines.cli import main, parse
 from pipelines.run_folder import RunFolder
 from pipelines.sweep.folder import SweepFolder
@@ -196,7 +197,8 @@ def test_a_sweep_goes_on_after_a_kill_and_after_ctrl_c(ray_cluster, tmp_path, st
     log = trial.root / "train.log"
 
     def has_saved() -> bool:
-        return trial.hierarchy_of("first").exists() and any(trial.checkpoints.glob("[0-9]*"))
+        saved = latest(trial.checkpoints)
+        return saved is not None and "first" in {end.video_id for end in saved.position(0).ended}
 
     code, _, _ = Sweep(path, ray_cluster, store).end(signal.SIGKILL, has_saved)
     assert code == -signal.SIGKILL

@@ -1,0 +1,1 @@
+"""Hard streams: rendered videos whose nested events are known to the frame, made to be hard to segment."""

@@ -1,0 +1,1 @@
+"""Quality: agreement of hierarchies with known events, beside floors, detectors and baselines."""
