@@ -242,6 +242,9 @@ def _check_keys(path: str, values: Mapping[Any, Any], options: Mapping[str, Any]
             fits = isinstance(value, list) if get_origin(kind) is list else value is not None
             optional = type(None) in get_args(kind)
             require(fits or optional, f"{path}: {name} must be {describe(kind)}, not {value!r}")
+            if kind in (str, str | None) and not isinstance(value, str | None):
+                text = ",".join(map(str, value)) if isinstance(value, list) else str(value)
+                raise ConfigError(f'{path}: {name} must be text, not {value!r}: write {name}: "{text}"')
 
 
 def run(command: str, config: Any, console: Console) -> int:
@@ -264,12 +267,18 @@ class OneLineParser(ArgumentParser):
         sys.stderr.write(f"error: {self._explain(' '.join(message.split()))}: see {self.prog} --help\n")
         sys.exit(WRONG_USAGE)
 
+    def _hint(self, word: str) -> str:
+        """How several lengths of time are written, where the word is one."""
+        length = "timescales" in self.options and re.fullmatch(r"[\d.]+[smh]?", word)
+        return ": divide lengths of --timescales by commas, as in 2s,10s,60s" if length else ""
+
     def _explain(self, line: str) -> str:
         unknown = re.search(r"unrecognized arguments: (-*)([^\s=]+)", line)
         if unknown:
             dashes, name = unknown.groups()
             near = nearest(f"--{name}", [f"--{option}" for option in self.options])
-            return f"unknown option {dashes}{name}{near}" if dashes else f"unexpected word {name}"
+            unexpected = f"unexpected word {name}{self._hint(name)}"
+            return f"unknown option {dashes}{name}{near}" if dashes else unexpected
         unloaded = re.search(r"\"([\w.]+)\": Unable to load config '(.*?)'", line)
         if unloaded:
             return f"--{unloaded[1]} must name a YAML file with its options, not {unloaded[2]}"

@@ -13,6 +13,7 @@ from pipelines.catalog import CatalogEntry, build_catalog
 from pipelines.catalog_table import read_catalog
 from pipelines.inputs import find_inputs, printable
 from pipelines.manifest import CatalogError
+from pipelines.recipes import adaptive_model
 from pipelines.run_folder import RunFolder
 from pipelines.wording import counted
 from streamer.config import StreamerConfig
@@ -142,7 +143,7 @@ def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
 
     Raises:
         ConfigError: the model was configured for vectors and the inputs are videos, or vectors have
-            another width than the model.
+            another width than the model, or features of frames are asked for where there are none.
     """
     if inputs.kind == "video":
         if model.modality == "vectors":
@@ -150,6 +151,11 @@ def fit_model(model: StreamerConfig, inputs: Inputs) -> StreamerConfig:
                 "model.modality is `vectors`, but the inputs are videos: remove it, or name .npy files"
             )
         return model
+    if model.features not in (None, adaptive_model().features):  # which no recipe names
+        raise ConfigError(
+            f"model.features {model.features} has no effect on vectors, which are taken as they are: "
+            "remove it, or name videos"
+        )
     for entry in inputs.videos:
         if entry.dim != model.feature_dim:
             raise ConfigError(

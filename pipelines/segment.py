@@ -21,7 +21,7 @@ from pipelines.interruption import noticed_interrupt
 from pipelines.library import LibraryReport, finished_videos, write_shelf
 from pipelines.library_progress import LibraryProgress
 from pipelines.opening import open_run
-from pipelines.preparation import Inputs, check_features, fit_model, prepare_inputs, stored_inputs
+from pipelines.preparation import Inputs, check_features, prepare_inputs, stored_inputs
 from pipelines.progress import ProgressDisplay, Totals
 from pipelines.resumption import absolute_inputs, absolute_path, claim, tell_finished, tell_resumed
 from pipelines.run_folder import RunFolder, RunFolderError, RunState, VideoRow, checkpoint_of
@@ -65,11 +65,7 @@ def segment(config: SegmentConfig, console: Console) -> int:
         else:
             tell_resumed(earlier, folder, console)
             inputs = stored_inputs(folder, config.inputs, config.truth, console)
-        if fit_model(model, inputs) != model:
-            raise CheckpointError(
-                f"{path}: the model takes {model.modality}, the inputs are {inputs.kind}: "
-                "give other inputs, or another --model"
-            )
+        _check_inputs(path, model, inputs)
         check_features(model)
         run = SegmentationRun(config, settings, folder, inputs, console, earlier, lock)
         if earlier is not None and earlier["state"] == "finished" and not run.missing:
@@ -86,6 +82,26 @@ def check_model(path: Path, *, adaptive: bool, timescales: tuple[float, ...] | N
     """
     stored = StoredModel(path, timescales=timescales)
     return (stored.learning() if adaptive else stored.frozen()).config
+
+
+def _check_inputs(path: Path, model: StreamerConfig, inputs: Inputs) -> None:
+    """Makes sure that a model takes what was found.
+
+    Raises:
+        CheckpointError: it does not.
+    """
+    remedy = "give other inputs, or another --model"
+    if (inputs.kind == "vectors") != (model.modality == "vectors"):
+        kind = "vectors" if inputs.kind == "vectors" else "videos"
+        raise CheckpointError(
+            f"{path}: the model takes {model.modality}, but the inputs are {kind}: {remedy}"
+        )
+    for entry in inputs.videos:
+        if entry.dim is not None and entry.dim != model.feature_dim:
+            raise CheckpointError(
+                f"{entry.uri}: vectors of {entry.dim} numbers, but the model takes {model.feature_dim}: "
+                f"{remedy}"
+            )
 
 
 class SegmentationRun:

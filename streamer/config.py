@@ -280,6 +280,16 @@ class StreamerConfig:
         Raises:
             ConfigError: its thresholds do not follow, or it has learned another number of levels.
         """
+        require(
+            self.demarcation.adaptive,
+            f"timescales: thresholds of this model do not follow (model.demarcation.mode is "
+            f"`{self.demarcation.mode}`): train one in mode `deviation`, `quantile` or `peak`",
+        )
+        require(
+            self.upper_levels == "merged" or len(timescales) == self.max_levels,
+            f"timescales: {len(timescales)} are named, but this model has learned {self.max_levels} levels: "
+            "give as many",
+        )
         default = DemarcationConfig()
         rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)
         levels = len(timescales) if self.upper_levels == "merged" else self.max_levels

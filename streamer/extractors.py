@@ -199,13 +199,18 @@ def _factory(name: str) -> Callable[[], Any]:
             raise
         raise FeatureError(
             f"model.features {name}: there is no module {error.name}: it is looked for in the Python "
-            f"environment and in {folder}"
+            f"environment and in {folder}{_without_suffix(package, path)}"
         ) from error
     for part in path.split("."):
         if not hasattr(found, part):
             raise FeatureError(f"model.features {name}: {package} has no {path}: name a function in it")
         found = getattr(found, part)
     return found
+
+
+def _without_suffix(package: str, path: str) -> str:
+    """A hint where the name of a file stands for that of a module."""
+    return f": write {package.removesuffix('.py')}:{path}" if package.endswith(".py") else ""
 
 
 @contextmanager
@@ -215,13 +220,19 @@ def _told(name: str) -> Iterator[None]:
         yield
     except StreamerError:
         raise
-    except Exception as error:
-        calls = traceback.extract_tb(error.__traceback__)
-        theirs = [
-            call for call in calls if "site-packages" not in call.filename and call.filename != __file__
-        ]
-        place = (theirs or calls)[-1]
-        message = " ".join(f"{type(error).__name__}: {error}".split())
-        raise FeatureError(
-            f"model.features {name}: {message} ({place.filename}, line {place.lineno}): correct that"
-        ) from error
+    except (Exception, SystemExit) as error:  # modules that are scripts may end the process
+        text = error.msg if isinstance(error, SyntaxError) else str(error)
+        message = " ".join(f"{type(error).__name__}: {text}".split())
+        raise FeatureError(f"model.features {name}: {message} ({_place(error)}): correct that") from error
+
+
+def _place(error: BaseException) -> str:
+    """Where code that is not this software's failed, as far as it is known."""
+    if isinstance(error, SyntaxError):  # the code that cannot be read is not among the calls
+        return f"{error.filename}, line {error.lineno}"
+    calls = traceback.extract_tb(error.__traceback__)
+    others = [call for call in calls if call.filename != __file__ and not call.filename.startswith("<frozen")]
+    theirs = [call for call in others if "site-packages" not in call.filename]
+    for call in reversed(theirs or others):
+        return f"{call.filename}, line {call.lineno}"
+    return "it must be a function without arguments"

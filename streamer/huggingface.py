@@ -140,14 +140,17 @@ def _normalisation(settings: Mapping[str, Any]) -> tuple[list[float], list[float
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Loads without a report and a progress bar on the terminal."""
+    """Loads without a report, a progress bar and a line per attempt to reach the hub on the terminal."""
+    from huggingface_hub.utils import logging as hub_logging
     from transformers.utils import logging
 
-    before = logging.get_verbosity()
+    before, hub_before = logging.get_verbosity(), hub_logging.get_verbosity()
     logging.set_verbosity_error()
+    hub_logging.set_verbosity_error()
     logging.disable_progress_bar()
     try:
         yield
     finally:
         logging.set_verbosity(before)
+        hub_logging.set_verbosity(hub_before)
         logging.enable_progress_bar()

@@ -64,6 +64,10 @@ TRAIN = ("train", "videos", "--out", "run")
         ((*TRAIN, "--model.learning.learning_rate=1"), "unknown option --model.learning.learning_rate"),
         ((*TRAIN, "-x"), "unknown option -x"),
         (("evaluate", "a", "b", "--truth", "t"), "unexpected word b"),
+        (
+            ("train", "a", "--out", "b", "--timescales", "2s", "10s", "60s"),
+            "unexpected word 10s: divide lengths of --timescales by commas, as in 2s,10s,60s",
+        ),
         ((*TRAIN, "--workers", "two"), "--workers must be a whole number, not two"),
         ((*TRAIN, "--workers", "1.5"), "--workers must be a whole number, not 1.5"),
         ((*TRAIN, "--workers", "null"), "--workers must be a whole number, not None"),
@@ -115,7 +119,9 @@ def test_wrong_words(here, capsys, words, message):
         ("workers:", "run.yaml: workers must be a whole number, not None"),
         ("workers: null\nseed: 1", "run.yaml: workers must be a whole number, not None"),
         ("workers: 0", "--workers must be at least 1, not 0"),
-        ("truth: [a]", "--truth must be text, not ['a']"),
+        ("truth: [a]", "truth must be text, not ['a']: write truth: \"a\""),
+        ("timescales: [2, 10]", 'timescales must be text, not [2, 10]: write timescales: "2,10"'),
+        ("timescales: 5", 'timescales must be text, not 5: write timescales: "5"'),
         ("model: {feature_dim: 12}", "model.feature_dim must be a positive multiple of 8, not 12"),
         ("model: {demarcation: {mode: fixed}}", "needs model.demarcation.threshold"),
         ("model: [", "run.yaml: is not YAML ("),
@@ -299,6 +305,7 @@ def data(here, monkeypatch) -> Path:
     write_truth(here / "strangers.csv", "c,scene,0,1,x", "dd,scene,0,1,x")
     save(Streamer(tiny_config(working_set_size=7)), here / "other.pt")
     save(Streamer(tiny_config()), here / "vectors.pt")
+    save(Streamer(tiny_config(feature_dim=16)), here / "wide.pt")
     save(Streamer(tiny_config(modality="frames", frame_size=16, channels=(2, 2, 2, 2))), here / "frames.pt")
     make_run(here / "held")
     return here
@@ -335,7 +342,7 @@ def test_switches_need_no_value(words, fresh, signals):
         (("train", "vectors", "--out", "held"), "held: holds a run of"),
         (("train", "vectors", "--out", "clip.mp4"), "clip.mp4: is a file"),
         (("train", "vectors", "--out", "clip.mp4/run"), "clip.mp4 is a file"),
-        (("train", "vectors", "--out", "run"), "vectors of 8 numbers, but model.feature_dim is 128"),
+        (("train", "vectors", "--out", "run"), "vectors of 8 numbers, but model.feature_dim is 256"),
         (("train", "clip.mp4", "--out", "run", "--model.modality", "vectors"), "but the inputs are videos"),
         ((*VECTORS, "--truth", "columns.csv"), "columns.csv: lacks the columns level, start_s"),
         ((*VECTORS, "--truth", "unknown.csv"), "unknown.csv: 2 of 3 video_ids are unknown: 'c', 'dd'"),
@@ -347,8 +354,12 @@ def test_switches_need_no_value(words, fresh, signals):
         ((*VECTORS, "--init", "held"), "holds no final checkpoint"),
         (("segment", "vectors", "--out", "run", "--model", "absent.pt"), "absent.pt: no such checkpoint"),
         (("segment", "vectors", "--out", "held", "--model", "vectors.pt"), "held: holds a run of"),
-        (("segment", "clip.mp4", "--out", "run", "--model", "vectors.pt"), "but the inputs are videos"),
+        (
+            ("segment", "clip.mp4", "--out", "run", "--model", "vectors.pt"),
+            "vectors, but the inputs are videos",
+        ),
         (("segment", "empty", "--out", "run", "--model", "vectors.pt"), "empty: in folders"),
+        (("segment", "vectors", "--out", "run", "--model", "wide.pt"), "but the model takes 16: give other"),
         (("evaluate", "empty", "--truth", "unknown.csv"), "empty: holds no run.json"),
         (("evaluate", "held", "--truth", "columns.csv"), "columns.csv: lacks the columns level, start_s"),
         (("evaluate", "held", "--truth", "strangers.csv"), "2 of 2 video_ids are unknown: 'c', 'dd'"),

@@ -211,6 +211,7 @@ def test_vectors_are_not_made_features_of():
         (tiny_config(), videos(), "model.modality is `vectors`, but the inputs are videos"),
         (tiny_config(), vectors(8, 24), "v24.mp4: vectors of 24 numbers, but model.feature_dim is 8"),
         (StreamerConfig(feature_dim=8, normalize_pixels=True), vectors(8), "model.normalize_pixels"),
+        (StreamerConfig(feature_dim=8, features="mine:f"), vectors(8), "mine:f has no effect on vectors"),
     ],
 )
 def test_model_that_does_not_fit_is_refused(model, inputs, message):

@@ -149,8 +149,8 @@ def test_truth_is_scored(clips, video_run, command, tmp_path):
 @pytest.mark.parametrize(
     ("model", "inputs", "message"),
     [
-        ("video_run", "vectors", "the model takes frames, the inputs are vectors"),
-        ("vector_checkpoint", "clips", "model.modality is `vectors`, but the inputs are videos"),
+        ("video_run", "vectors", "the model takes frames, but the inputs are vectors"),
+        ("vector_checkpoint", "clips", "the model takes vectors, but the inputs are videos"),
         ("vector_checkpoint", "wide", "vectors of 24 numbers, but model.feature_dim is 16"),
         ("absent", "clips", "no such checkpoint"),
         ("frozen", "clips", "holds no learner"),

@@ -42,6 +42,9 @@ def broken(): raise OSError("no weights\\nhere")
 def fails(): return Wrong(lambda x: x @ torch.ones(3, 2, 1))
 def image(): return Wrong(lambda x: x)
 def row(): return Wrong(lambda x: x[0, 0, 0, :8])
+def wants(width): return Means(width)
+def ends(): raise SystemExit(3)
+number = 3
 def whole(): return Wrong(lambda x: torch.ones(len(x), 12, dtype=int))
 def text(): return Wrong(lambda x: "features")
 def infinite(): return Wrong(lambda x: torch.full((len(x), 12), torch.inf))
@@ -99,6 +102,12 @@ def test_features_do_not_depend_on_where_decoding_began(module):
         ("no_module", r"gave builtin_function_or_method instead of a torch.nn.Module"),
         ("broken", r"OSError: no weights here \(.*features_\d+.py, line 25\): correct that"),
         ("fails", r"RuntimeError: .* \(.*features_\d+.py, line 26\): correct that"),
+        (
+            "wants",
+            r"TypeError: wants\(\) missing .*'width' \(it must be a function without arguments\)",
+        ),
+        ("number", r"TypeError: 'int' object is not callable \(it must be a function without arguments\)"),
+        ("ends", r"SystemExit: 3 \(.*features_\d+.py, line 30\): correct that"),
         ("image", r"gave float32 \[16, 3, 16, 16\] for 16 frames instead of float \[16, K\]"),
         ("row", r"gave float32 \[8\] for 16 frames"),
         ("whole", r"gave int64 \[16, 12\] for 16 frames"),
@@ -121,6 +130,18 @@ def test_a_missing_module_is_told_with_the_place_where_it_is_looked_for(tmp_path
     monkeypatch.chdir(tmp_path)
     with pytest.raises(FeatureError, match=rf"no module absent: it is looked for in .*{tmp_path.name}"):
         open_extractor("absent.features:make", 8)
+
+
+def test_a_file_is_told_how_it_is_named(module):
+    with pytest.raises(FeatureError, match=rf"no module {module}\.py: .*: write {module}:means$"):
+        open_extractor(f"{module}.py:means", 8)
+
+
+def test_a_fault_of_syntax_is_told_where_it_is(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "unclosed_features.py").write_text("x = 1\ny = (\n")
+    with pytest.raises(FeatureError, match=r"never closed \(\S+unclosed_features\.py, line 2\)"):
+        open_extractor("unclosed_features:make", 8)
 
 
 def test_a_module_that_lacks_another_says_so(tmp_path, monkeypatch):

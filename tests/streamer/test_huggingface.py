@@ -1,6 +1,7 @@
 """Vision encoders of Hugging Face, tiny and randomly initialised."""
 
 import json
+import logging
 import sys
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 
 from streamer.errors import FeatureError
 from streamer.extractors import open_extractor
+from streamer.huggingface import load_encoder
 from streamer.projection import project
 
 transformers = pytest.importorskip("transformers")
@@ -104,3 +106,19 @@ def test_a_missing_extra_is_named(monkeypatch):
         FeatureError, match=r"needs `transformers`: pip install 'streamer-ray\[huggingface\]'"
     ):
         open_extractor("hf:anything/at-all", 8)
+
+
+def test_attempts_to_reach_the_hub_are_not_told_one_by_one(monkeypatch):
+    logger = logging.getLogger("huggingface_hub.utils._http")
+    told = []
+
+    def fail(*_, **__):
+        told.append(logger.isEnabledFor(logging.WARNING))
+        raise OSError("no network")
+
+    monkeypatch.setattr(transformers.AutoModel, "from_pretrained", fail)
+    assert logger.isEnabledFor(logging.WARNING)
+    with pytest.raises(FeatureError, match=r"cannot be loaded \(no network\)"):
+        load_encoder("someone/something")
+    assert told == [False]
+    assert logger.isEnabledFor(logging.WARNING)
