@@ -76,7 +76,7 @@ def timeline_figure(hierarchy: Hierarchy, truth: Mapping[str, Sequence[LabelledS
     """Draws the events of every level below the annotated ones, over a common time axis.
 
     Coarse levels stand above fine ones. Lines in the colour of an annotated level carry its boundaries down
-    through all strips below. Annotations that overlap are stacked in rows of their strip.
+    behind all strips below. Annotations that overlap are stacked in rows of their strip.
 
     Args:
         hierarchy: the events of the video.
@@ -99,7 +99,8 @@ def timeline_figure(hierarchy: Hierarchy, truth: Mapping[str, Sequence[LabelledS
     for strip, top in zip(strips, tops, strict=True):
         draw_strip(axes, strip, top, duration_s)
     for place, level in enumerate(annotated):
-        _draw_truth_boundaries(axes, level, place, top=1 - tops[place] / bottom)
+        # Behind the events: a boundary that was found shows in the gap, in the colour of what it agrees with.
+        _draw_truth_boundaries(axes, level, place, top=1 - tops[place] / bottom, zorder=1.9)
     draw_time_axis(axes, duration_s)
     return figure
 
@@ -161,7 +162,9 @@ def _count(events: Sequence[object]) -> str:
     return "1 event" if len(events) == 1 else f"{len(events)} events"
 
 
-def _draw_truth_boundaries(axes: Axes, level: AnnotatedLevel, place: int, top: float = 1.0) -> None:
+def _draw_truth_boundaries(
+    axes: Axes, level: AnnotatedLevel, place: int, top: float = 1.0, zorder: float = 3.0
+) -> None:
     """Draws lines from the foot of the axes up to `top`, in parts of their height.
 
     Args:
@@ -169,6 +172,7 @@ def _draw_truth_boundaries(axes: Axes, level: AnnotatedLevel, place: int, top: f
         level: whose boundaries.
         place: 0 for the coarsest level, whose lines are stronger and lie on top.
         top: 1.0 is the upper edge.
+        zorder: what is drawn with more lies on top.
     """
     linewidth, alpha = _TRUTH_LINES[min(place, len(_TRUTH_LINES) - 1)]
     axes.vlines(
@@ -180,7 +184,7 @@ def _draw_truth_boundaries(axes: Axes, level: AnnotatedLevel, place: int, top: f
         linewidth=linewidth,
         # Thousands of lines would cover all that they are to be compared with.
         alpha=alpha * opacity(len(level.boundaries), linewidth, _TRUTH_SHARE),
-        zorder=3 - 0.01 * place,
+        zorder=zorder - 0.01 * place,
         label=level.name,
     )
 

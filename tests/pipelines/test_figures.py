@@ -116,6 +116,12 @@ def test_truth_boundaries_run_through_the_strips_of_the_hierarchy():
     assert not lines(timeline_figure(make_hierarchy(), {}).axes[0], "motion")
 
 
+def test_truth_boundaries_hide_no_gap_between_events():
+    (axes,) = timeline_figure(make_hierarchy(), TRUTH).axes
+    order = {drawn.get_label(): drawn.get_zorder() for drawn in axes.collections}
+    assert max(order["scene"], order["motion"]) < min(order["level 0"], order["level 1"], order["level 2"])
+
+
 def test_labels_stand_where_they_fit():
     truth = {"motion": [(0.0, 9.9, "a long one"), (9.9, 10.0, "a short one"), (10.0, 20.0, "x" * 199)]}
     shown = texts(timeline_figure(make_hierarchy(), truth))

@@ -8,8 +8,7 @@ import streamer
 from streamer import checkpoint
 from streamer.config import StreamerConfig
 from streamer.errors import CheckpointError, ConfigError, VideoError
-from streamer.features import frame_features
-from streamer.projection import project
+from streamer.extractors import open_extractor
 from streamer.segmentation import StoredModel, segment_recording
 from streamer.sources import is_vectors, open_source, path_of
 from streamer.streamer import Streamer
@@ -222,11 +221,11 @@ def test_without_a_learner_nothing_goes_on_learning(learned):
 
 
 def test_a_model_of_features_segments_a_video(clip, monkeypatch):
-    config = StreamerConfig(features="comb", feature_dim=16, frame_size=16, evolve_every=4)
+    config = StreamerConfig(features="comb", feature_dim=64, frame_size=16, evolve_every=4)
     model = Streamer(config, seed=0, train=False)
     hierarchy = streamer.segment(str(clip), model)
     with open_source(str(clip), snippet_size=0.5, frame_size=16) as source:
-        features = project(frame_features(np.stack(list(source))), 16)
+        features = open_extractor("comb", 64)(np.stack(list(source)))
     other = Streamer(config, seed=0, train=False)
     other.offer(features)
     for _ in features:
