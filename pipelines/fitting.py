@@ -19,6 +19,7 @@ from pipelines.checkpoints import latest
 from pipelines.replicas import ReplicaLostError
 from pipelines.run_folder import RunFolder, RunFolderError
 from pipelines.session import ClusterError
+from pipelines.wording import counted
 from pipelines.worker import WorkerTask, train_worker
 from streamer.errors import StreamerError
 
@@ -180,8 +181,8 @@ class StartWatch:
         self._next += START_SECONDS
         there = ray.cluster_resources()
         self._tell(
-            f"waiting for {self._workers} workers to start; the cluster has {there.get('CPU', 0):g} CPUs and "
-            f"{there.get('GPU', 0):g} GPUs"
+            f"waiting for {counted(self._workers, 'worker')} to start; the cluster has "
+            f"{there.get('CPU', 0):g} CPUs and {there.get('GPU', 0):g} GPUs"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,17 @@ def test_every_make_target_and_command_that_the_readme_names_exists() -> None:
     for line in re.findall(r"^streamer (\w+ .*?)(?:\s+#.*)?$", README, re.MULTILINE):
         command, *words = line.split()
         parse(command, words)
+
+
+@pytest.mark.parametrize(
+    "document", ["evaluation", "events", "features", "from-the-release", "outputs", "report", "sweeps"]
+)
+def test_command_lines_of_documents_are_understood(document: str) -> None:
+    text = (PROJECT / "docs" / f"{document}.md").read_text()
+    for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
+        for line in re.findall(r"^streamer (\w+ .*?)(?:\s+#.*)?$", block, re.MULTILINE):
+            command, *words = shlex.split(line)
+            parse(command, words)
 
 
 def test_every_linked_document_and_picture_exists() -> None:
