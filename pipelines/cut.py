@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from rich.console import Console
 
@@ -23,6 +24,7 @@ from pipelines.resumption import absolute_path, claim, tell_finished
 from pipelines.run_folder import RunFolder, RunFolderError, VideoRow, unread_row
 from pipelines.store import REASON, HierarchyStore
 from pipelines.tracking import prepare_store
+from pipelines.wording import counted
 from streamer.errors import ConfigError, HierarchyError
 from streamer.hierarchy import Hierarchy
 from streamer.merged_levels import merged_level
@@ -50,7 +52,8 @@ def cut(config: CutConfig, console: Console) -> int:
     settings = {**config.settings(), "inputs": list(run.config.get("inputs", []))}
     with FolderLock(folder.root) as lock:
         earlier = claim(folder, lock, "cut", settings, fresh=config.fresh)
-        if earlier is not None and earlier["state"] == "finished":
+        stamp = _stamp(source)
+        if earlier is not None and earlier["state"] == "finished" and earlier.get("source") == stamp:
             return tell_finished(earlier, folder, config.max_failed, console)
         with TemporaryDirectory() as scratch:
             database = prepare_store(folder, config.tracking_uri, Path(scratch))
@@ -74,7 +77,7 @@ def cut(config: CutConfig, console: Console) -> int:
         return conclude(
             "finished",
             folder=folder,
-            facts={**facts, "totals": cutting.totals},
+            facts={**facts, "totals": cutting.totals, "source": stamp},
             rows=cutting.rows,
             truth=inputs.truth,
             seed=0,
@@ -114,6 +117,7 @@ class Cutting:
         """Cuts a video of which there is a hierarchy; the others stay what they are in the run."""
         source = self._run.folder
         if not source.hierarchy_of(entry.video_id).exists():
+            self._store.discard(entry.video_id)
             self.rows.append(self._unfinished(entry))
             return
         try:
@@ -136,7 +140,7 @@ class Cutting:
         for wanted, events in zip(self._timescales, self._events, strict=True):
             if events:
                 console.print(
-                    f"{format_timescale(wanted):>6s} asked for: {events} events, "
+                    f"{format_timescale(wanted):>6s} asked for: {counted(events, 'event')}, "
                     f"{self._seconds / events:.1f} s in the mean",
                     highlight=False,
                 )
@@ -172,6 +176,13 @@ def _run_with_trees(source: RunFolder) -> Run:
         [run] = read_runs([str(source.root)])
         return run
     return Run(source.root.name, source, facts, {})
+
+
+def _stamp(source: RunFolder) -> dict[str, Any]:
+    """What changes as a run goes on, or is made anew: such a run is cut again by the same command."""
+    facts = source.read_run()
+    times = {name: facts.get(name) for name in ("started", "ended")}
+    return {**times, "hierarchies": len(list(source.hierarchy.glob("*.parquet")))}
 
 
 def _entries(source: RunFolder) -> tuple[list[CatalogEntry], list[CatalogEntry]]:

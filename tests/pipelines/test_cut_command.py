@@ -152,6 +152,21 @@ def test_a_run_that_goes_on_is_cut_as_far_as_it_has_come(run, command):
     assert statuses(done.folder) == {"a": "done", "b/c": "done", "bad": "skipped"}
 
 
+def test_a_run_that_has_gone_on_is_cut_again(run, command):
+    late = run.hierarchy_of("a").read_bytes()
+    run.hierarchy_of("a").unlink()
+    os.remove(run.videos)
+    run.write_run("running", {"command": "train", "config": {"inputs": ["/data"]}})
+    first = command("cut", run.root, "--every", "10s")
+    assert statuses(first.folder) == {"a": "skipped", "b/c": "done", "bad": "skipped"}
+    run.hierarchy_of("a").write_bytes(late)
+    again = command("cut", run.root, "--every", "10s")
+    assert again.code == 0, again.output
+    assert statuses(again.folder) == {"a": "done", "b/c": "done", "bad": "skipped"}
+    assert set(hierarchies(again.folder)) == {"a", "b/c"}
+    assert "this run finished at" in command("cut", run.root, "--every", "10s").output
+
+
 @pytest.mark.parametrize("damage", ["missing", "damaged", "of another video"])
 def test_a_tree_that_cannot_be_used_costs_its_video_alone(run, command, damage):
     tree = run.tree_of("a")
