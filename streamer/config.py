@@ -238,21 +238,21 @@ class StreamerConfig:
                 f"{where} names {len(self.prices)} levels above the finest but model.max_levels is "
                 f"{self.max_levels}: give one fewer",
             )
-            require(
-                min(self.prices, default=1) > 0,
-                f"{where} must be positive, not {min(self.prices, default=1)}",
-            )
+            least = min(self.prices, default=1)
+            require(least > 0, f"{where} must be positive, not {least}")
             require(
                 all(lower < higher for lower, higher in pairwise(self.prices)),
                 f"{where} must rise from level to level, not {list(self.prices)}",
             )
         if self.upper_levels == "merged":
-            for name in ("initial_levels", "evolve_every"):
-                require(
-                    getattr(self, name) == getattr(StreamerConfig, name),
-                    f"model.{name} has no effect when model.upper_levels is `merged`: remove it",
-                )
-
+            untouched = {
+                "initial_levels": self.initial_levels == StreamerConfig.initial_levels,
+                "evolve_every": self.evolve_every == StreamerConfig.evolve_every,
+                "learning.alpha": self.learning.alpha == LearningConfig.alpha,
+                "learning.hgn_reach": self.learning.hgn_reach,
+            }
+            for name, kept in untouched.items():
+                require(kept, f"model.{name} has no effect when model.upper_levels is `merged`: remove it")
             require(
                 self.prices is not None or self.timescales is not None or self.max_levels <= len(PRICES) + 1,
                 f"model.max_levels is {self.max_levels}, and prices are known of {len(PRICES)} merged levels "
@@ -282,13 +282,12 @@ class StreamerConfig:
         """
         require(
             self.demarcation.adaptive,
-            f"timescales: thresholds of this model do not follow (model.demarcation.mode is "
+            "timescales: thresholds of this model do not follow (model.demarcation.mode is "
             f"`{self.demarcation.mode}`): train one in mode `deviation`, `quantile` or `peak`",
         )
         require(
             self.upper_levels == "merged" or len(timescales) == self.max_levels,
-            f"timescales: {len(timescales)} are named, but this model has learned {self.max_levels} levels: "
-            "give as many",
+            f"timescales: {len(timescales)} named, but this model has {self.max_levels} levels: give as many",
         )
         default = DemarcationConfig()
         rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)

@@ -104,6 +104,8 @@ def test_defaults_are_those_of_the_release():
         ({**PEAK, "upper_levels": "merged", "prices": [1.0, 2.0], "timescales": (2, 10, 60)}, "model.prices"),
         ({"upper_levels": "merged", "initial_levels": 2}, "model.initial_levels"),
         ({"upper_levels": "merged", "evolve_every": 60}, "model.evolve_every"),
+        ({"upper_levels": "merged", "learning": {"alpha": 2.0}}, "model.learning.alpha has no effect"),
+        ({"upper_levels": "merged", "learning": {"hgn_reach": False}}, "model.learning.hgn_reach has no eff"),
         ({"learning": {"lr": 0.0}}, "model.learning.lr"),
         ({"learning": {"lr": math.nan}}, "model.learning.lr"),
         ({"learning": {"lr": math.inf}}, "model.learning.lr"),
@@ -205,5 +207,5 @@ def test_a_model_that_was_trained_without_following_thresholds_cannot_be_timed()
     ):
         StreamerConfig().timed((2.0, 10.0, 60.0))
     learned = StreamerConfig(demarcation=DemarcationConfig(mode="peak"))
-    with pytest.raises(ConfigError, match=r"2 are named, but this model has learned 3 levels: give as many"):
+    with pytest.raises(ConfigError, match=r"2 named, but this model has 3 levels: give as many"):
         learned.timed((2.0, 10.0))
