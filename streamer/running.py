@@ -7,7 +7,7 @@ events so far, snippets that wait, and losses whose gradients have yet to be com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -160,7 +160,8 @@ def _restore_level(level: LevelState, state: Mapping[str, Any], device: torch.de
         recorder.last = value, _moved(vector, device)
     candidate = state.get("candidate")
     level.candidate = None if candidate is None else Candidate(**candidate)
-    recorder.ended = [EndedEvent(*facts, _moved(z_D, device)) for *facts, z_D in state["ended"]]
+    ended = [EndedEvent(*event) for event in state["ended"]]
+    recorder.ended = [replace(event, representation=_moved(event.representation, device)) for event in ended]
 
 
 def _moved(tensor: Tensor | None, device: torch.device) -> Tensor | None:
