@@ -2,7 +2,8 @@
 
 They see signals by how bad they are: a similarity counts by its negative. None of them ends an event before
 the window holds `LEAST_WINDOW` signals, before the event has its least number of inputs, or where signals
-differ by no more than rounding. Calibrated, the share of signals that are bad follows from how many events
+differ by no more than rounding; and signals that are not finite, of a model that has diverged, count as if
+there were none. Calibrated, the share of signals that are bad follows from how many events
 are owed; and while several are, the signals of long ago are forgotten, since they may be of another kind.
 """
 
@@ -57,6 +58,10 @@ class AdaptiveRule:
             self.calibration.wait(index - self._index)
         self._index = index
         bad = self._sign * signal
+        if not math.isfinite(bad):
+            self.limit = math.nan
+            self.missed()
+            return False
         limit = math.inf if self._closed() else self._limit()
         self.limit = self._sign * limit if math.isfinite(limit) else math.nan
         boundary = self._ends(bad, bad > limit)

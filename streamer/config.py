@@ -16,7 +16,7 @@ from streamer.checks import require, require_types
 from streamer.demarcation_config import DemarcationConfig
 from streamer.errors import ConfigError
 from streamer.extractors import is_extractor_name
-from streamer.learning_config import LearningConfig
+from streamer.learning_config import OF_SEVERAL_LEVELS, LearningConfig
 from streamer.timescales import check_ascending, format_timescale
 
 T = TypeVar("T")
@@ -130,6 +130,7 @@ class StreamerConfig:
         )
         self._check_mixing()
         self._check_timescales()
+        self._check_prices()
         self._check_upper_levels()
         self._check_features()
 
@@ -209,54 +210,61 @@ class StreamerConfig:
         )
         require(self.timescales[0] > 0, f"{where} must be positive, not {self.timescales[0]}")
         check_ascending(self.timescales, where)
-        least_s = rule.least_length * self.snippet_size
-        require(
-            self.timescales[0] >= least_s,
-            f"{where}: {format_timescale(self.timescales[0])} is shorter than the shortest event, "
-            f"{format_timescale(least_s)}: name a longer one, or lower model.demarcation.least_length "
-            "or model.snippet_size",
-        )
+        # Inputs of a level are events of the one below; merged levels have no least length.
+        inputs_s = (self.snippet_size, *self.timescales)
+        for input_s, wanted_s in list(zip(inputs_s, self.timescales, strict=False))[: self.learned_levels]:
+            least_s = rule.least_length * input_s
+            require(
+                wanted_s >= least_s,
+                f"{where}: {format_timescale(wanted_s)} is shorter than the shortest event, "
+                f"{format_timescale(least_s)}: name a longer one, or lower model.demarcation.least_length "
+                "or model.snippet_size",
+            )
         require(
             not self.force_fixed_buffer,
             "model.force_fixed_buffer ends events by their length alone, which is not what model.timescales "
             "ask for: remove one of them",
         )
 
-    def _check_upper_levels(self) -> None:
+    def _check_prices(self) -> None:
+        if self.prices is None:
+            return
         where = "model.prices"
-        if self.prices is not None:
-            require(
-                self.upper_levels == "merged",
-                f"{where} have no effect when model.upper_levels is `learned`: remove them",
-            )
-            require(
-                self.timescales is None,
-                f"{where} have no effect where model.timescales are named: remove one of them",
-            )
-            require(
-                len(self.prices) == self.max_levels - 1,
-                f"{where} names {len(self.prices)} levels above the finest but model.max_levels is "
-                f"{self.max_levels}: give one fewer",
-            )
-            least = min(self.prices, default=1)
-            require(least > 0, f"{where} must be positive, not {least}")
-            require(
-                all(lower < higher for lower, higher in pairwise(self.prices)),
-                f"{where} must rise from level to level, not {list(self.prices)}",
-            )
+        require(
+            self.upper_levels == "merged",
+            f"{where} have no effect when model.upper_levels is `learned`: remove them",
+        )
+        require(
+            self.timescales is None,
+            f"{where} have no effect where model.timescales are named: remove one of them",
+        )
+        require(
+            len(self.prices) == self.max_levels - 1,
+            f"{where} names {len(self.prices)} levels above the finest but model.max_levels is "
+            f"{self.max_levels}: give one fewer",
+        )
+        require(
+            min(self.prices, default=1) > 0,
+            f"{where} must be positive, not {min(self.prices, default=1)}",
+        )
+        require(
+            all(lower < higher for lower, higher in pairwise(self.prices)),
+            f"{where} must rise from level to level, not {list(self.prices)}",
+        )
+
+    def _check_upper_levels(self) -> None:
         if self.upper_levels == "merged":
-            untouched = {
-                "initial_levels": self.initial_levels == StreamerConfig.initial_levels,
-                "evolve_every": self.evolve_every == StreamerConfig.evolve_every,
-                "learning.alpha": self.learning.alpha == LearningConfig.alpha,
-                "learning.hgn_reach": self.learning.hgn_reach,
-            }
-            for name, kept in untouched.items():
-                require(kept, f"model.{name} has no effect when model.upper_levels is `merged`: remove it")
+            unused = [("model", self, name) for name in ("initial_levels", "evolve_every")]
+            unused += [("model.learning", self.learning, name) for name in OF_SEVERAL_LEVELS]
+            for of, part, name in unused:
+                require(
+                    getattr(part, name) == getattr(type(part), name),
+                    f"{of}.{name} has no effect when model.upper_levels is `merged`: remove it",
+                )
             require(
                 self.prices is not None or self.timescales is not None or self.max_levels <= len(PRICES) + 1,
                 f"model.max_levels is {self.max_levels}, and prices are known of {len(PRICES)} merged levels "
-                f"only: name model.timescales or {where}",
+                "only: name model.timescales or model.prices",
             )
 
     @property

@@ -63,7 +63,7 @@ def put_video(model: Streamer, lane: int, state: Mapping[str, Any]) -> None:
     memory.frame_of.update({vectors[row]: frames[frame] for row, frame in state["frame_of"].items()})
     _put_made(memory, state["made"], vectors)
     of_frames = model.config.encodes_frames
-    restore_lane(model.lanes[lane], state["lane"])
+    restore_lane(model.lanes[lane], state["lane"], model.levels.device)
     _renumber(model.lanes[lane], vectors, predictions if of_frames else vectors)
 
 

@@ -7,6 +7,9 @@ from typing import Literal
 
 from streamer.checks import require, require_types
 
+OF_SEVERAL_LEVELS = ("alpha", "hgn_timescale", "hgn_reach")
+"""Settings without effect where one level alone learns, which has an input at every snippet."""
+
 
 @dataclass(frozen=True)
 class LearningConfig:

@@ -116,10 +116,6 @@ class MergeTree:
         """How many events are left when all mergers are done that are no higher than `height`."""
         return 1 + int((self.height > height).sum())
 
-    def cut_at(self, height: float) -> np.ndarray:
-        """As `cut`, with all mergers done that are no higher than `height`."""
-        return self.cut(self.events_above(height))
-
     def boundary_heights(self) -> np.ndarray:
         """The height at which the boundary after each finest event but the last is removed, [n - 1]."""
         heights = np.empty(self.events - 1)

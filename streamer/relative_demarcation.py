@@ -46,6 +46,10 @@ class RelativeDemarcation:
 
     def __call__(self, signal: float, index: int | None = None) -> bool:
         """Asks the rule; not about the first signal, before which there is no level."""
+        if not math.isfinite(signal):  # it would stay in the level for good
+            self._rule(signal, index)
+            self.pending, self.limit = self._rule.pending, math.nan
+            return False
         # Rounding may leave a similarity a little above 1.
         error, level = max(0.0, self._between(signal)), self._level
         if level is None:

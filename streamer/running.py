@@ -7,7 +7,7 @@ events so far, snippets that wait, and losses whose gradients have yet to be com
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -51,7 +51,7 @@ def restore_running(model: Streamer, state: Mapping[str, Any]) -> None:
         LookupError, ValueError, TypeError: the state is none of such a model.
     """
     for lane, held in zip(model.lanes, state["lanes"], strict=True):
-        restore_lane(lane, held)
+        restore_lane(lane, held, model.levels.device)
     _restore_memory(model.memory, state["memory"], model.levels.arithmetic)
     model.due = [_due(loss) for loss in state["due"]]
     model.replay.touched = set(state["touched"])
@@ -85,22 +85,23 @@ def lane_state(lane: Lane) -> State:
     }
 
 
-def restore_lane(lane: Lane, state: Mapping[str, Any]) -> None:
-    """Lets a lane hold what `lane_state` returned."""
+def restore_lane(lane: Lane, state: Mapping[str, Any], device: torch.device) -> None:
+    """Lets a lane hold what `lane_state` returned, with all vectors on the model's device."""
     lane.start_video(len(state["levels"]))
     lane.index = state["index"]
-    lane.queue.extend(Waiting(data, row) for data, row in state["queue"])
+    lane.queue.extend(Waiting(data.to(device), row) for data, row in state["queue"])
     if lane.centre is not None:
-        lane.centre = Centre(*state["centre"])
+        count, *parts = state["centre"]
+        lane.centre = Centre(count, *(_moved(part, device) for part in parts))
     if lane.mixture is not None:
         lane.mixture.errors = list(state["mixture"])
     if lane.ring is not None:
         lane.ring.recall(state["ring"])
     for level, level_state in zip(lane.states, state["levels"], strict=True):
-        _restore_level(level, level_state)
+        _restore_level(level, level_state, device)
 
 
-def _centre_state(centre: Centre) -> tuple[int, torch.Tensor | None, torch.Tensor | None]:
+def _centre_state(centre: Centre) -> tuple[int, Tensor | None, Tensor | None]:
     # Copied: a view would be saved with all that it is a view of.
     parts = [None if part is None else part.clone() for part in (centre.sum, centre.squares)]
     return centre.count, parts[0], parts[1]
@@ -139,7 +140,7 @@ def _copied(last: tuple[float | None, Tensor | None]) -> tuple[float | None, Ten
     return value, None if vector is None else vector.clone()
 
 
-def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
+def _restore_level(level: LevelState, state: Mapping[str, Any], device: torch.device) -> None:
     level.working_set.offered = state["offered"]
     level.working_set.rows = list(state["rows"])
     level.working_set.values = list(state["values"])
@@ -152,11 +153,19 @@ def _restore_level(level: LevelState, state: Mapping[str, Any]) -> None:
     recorder = level.recorder
     recorder.start_s, recorder.signal_sum, recorder.signal_count = state["event"]
     if state.get("inputs") is not None:
-        recorder.input_sum, recorder.input_count = state["inputs"]
-    recorder.last = state.get("last")
+        input_sum, recorder.input_count = state["inputs"]
+        recorder.input_sum = _moved(input_sum, device)
+    if state.get("last") is not None:
+        value, vector = state["last"]
+        recorder.last = value, _moved(vector, device)
     candidate = state.get("candidate")
     level.candidate = None if candidate is None else Candidate(**candidate)
-    recorder.ended = [EndedEvent(*event) for event in state["ended"]]
+    ended = [EndedEvent(*event) for event in state["ended"]]
+    recorder.ended = [replace(event, representation=_moved(event.representation, device)) for event in ended]
+
+
+def _moved(tensor: Tensor | None, device: torch.device) -> Tensor | None:
+    return None if tensor is None else tensor.to(device)
 
 
 def _memory_state(memory: Memory) -> State:

@@ -169,7 +169,7 @@ ANSWERS: Mapping[str, list[tuple[Any, ...]]] = {
         ("kitchen", 4.0, 5.0, 1, 0),
         ("kitchen", 5.0, 10.0, 1, 0),
     ],
-    "Where would a video be cut into three?": [(4.0, 12.866667), (5.0, 3.333333)],
+    "Where would a video be cut into three?": [(4.0, 9.562934), (5.0, 1.666667)],
     "What was annotated while an event lasted?": [
         ("garage", 0, "saw", 3.0),
         ("garage", 1, "saw", 3.0),

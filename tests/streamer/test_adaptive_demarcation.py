@@ -188,3 +188,21 @@ def test_the_limit_is_told():
         assert math.isnan(rule.limit)
     assert not rule(0.95)
     assert rule.limit == 0.5
+
+
+@pytest.mark.parametrize("relative", [False, True])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("broken", [math.nan, math.inf, -math.inf])
+def test_signals_that_are_not_finite_count_as_if_there_were_none(mode, relative, broken):
+    signals = [2.0 ** -((k * 37) % 11) for k in range(200)]
+    one, other = (rule_of(mode, window_size=8, relative=relative) for _ in range(2))
+    ends = []
+    for place, signal in enumerate(signals):
+        if place % 13 == 5:
+            assert not one(broken)
+            assert math.isnan(one.limit)
+            other.missed()
+        else:
+            ends.append(one(signal))
+            assert ends[-1] == other(signal)
+    assert any(ends)

@@ -91,6 +91,10 @@ def test_defaults_are_those_of_the_release():
         ({**PEAK, "timescales": (2, 10)}, "model.timescales"),
         ({**PEAK, "timescales": (2, 10, 10)}, "model.timescales"),
         ({**PEAK, "timescales": (0.4, 10, 60)}, "model.timescales: 0.4s is shorter than the shortest event"),
+        (
+            {"demarcation": {"mode": "peak", "least_length": 3}, "timescales": (2, 5, 60)},
+            "model.timescales: 5s is shorter than the shortest event, 6s",
+        ),
         ({**PEAK, "timescales": (0, 10, 60)}, "model.timescales"),
         ({**PEAK, "timescales": ("2s", 10, 60)}, "model.timescales must be a list of numbers"),
         (
@@ -104,8 +108,9 @@ def test_defaults_are_those_of_the_release():
         ({**PEAK, "upper_levels": "merged", "prices": [1.0, 2.0], "timescales": (2, 10, 60)}, "model.prices"),
         ({"upper_levels": "merged", "initial_levels": 2}, "model.initial_levels"),
         ({"upper_levels": "merged", "evolve_every": 60}, "model.evolve_every"),
-        ({"upper_levels": "merged", "learning": {"alpha": 2.0}}, "model.learning.alpha has no effect"),
-        ({"upper_levels": "merged", "learning": {"hgn_reach": False}}, "model.learning.hgn_reach has no eff"),
+        ({"upper_levels": "merged", "learning": {"alpha": 2.0}}, "model.learning.alpha"),
+        ({"upper_levels": "merged", "learning": {"hgn_reach": False}}, "model.learning.hgn_reach"),
+        ({"upper_levels": "merged", "learning": {"hgn_timescale": False}}, "model.learning.hgn_timescale"),
         ({"learning": {"lr": 0.0}}, "model.learning.lr"),
         ({"learning": {"lr": math.nan}}, "model.learning.lr"),
         ({"learning": {"lr": math.inf}}, "model.learning.lr"),
@@ -144,6 +149,11 @@ def test_refused_values_are_named_on_one_line(values, named):
         {"demarcation": {"window_size": 1, "modifier_type": "add", "modifier": -1}},
         {"demarcation": {"mode": "peak", "window_size": 5, "share": 0.5, "least_length": 3}},
         {**PEAK, "timescales": (2, 10.5, 60), "upper_levels": "merged"},
+        {
+            "demarcation": {"mode": "peak", "least_length": 3},
+            "timescales": (2, 5, 60),
+            "upper_levels": "merged",
+        },
         {"upper_levels": "merged", "prices": [1, 2.5]},
     ],
 )

@@ -133,7 +133,10 @@ def test_a_cut_by_height_leaves_the_boundaries_that_are_higher(events):
     tree = merged(events)
     heights = tree.boundary_heights()
     for height in [-1.0, 0.0, *tree.height.tolist()]:
-        assert tree.cut_at(height).tolist() == [0, *(np.flatnonzero(heights > height) + 1).tolist()]
+        assert tree.cut(tree.events_above(height)).tolist() == [
+            0,
+            *(np.flatnonzero(heights > height) + 1).tolist(),
+        ]
 
 
 def test_a_short_event_between_two_alike_joins_one_of_them_first():

@@ -131,3 +131,22 @@ def test_goes_on_in_another_precision(tmp_path):
     loaded = streamer.load(tmp_path / "middle.ckpt", train=True, precision="float64", schedule=SCHEDULE)
     for one, other in zip(advance(loaded, 3), advance(model, 3), strict=True):
         assert [s.value for s in one[0]] == pytest.approx([s.value for s in other[0]], rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:for .* copying from a non-meta parameter")
+@pytest.mark.parametrize("config", CONFIGS.values(), ids=list(CONFIGS))
+def test_all_that_lanes_hold_moves_to_the_models_device(config, tmp_path):
+    """Checkpoints are read into the host's memory, whatever the model computes on."""
+    model = Streamer(config, schedule=SCHEDULE)
+    model.offer(videos(config)[0])
+    advance(model, 33)
+    streamer.save(model, tmp_path / "middle.ckpt")
+    loaded = streamer.load(tmp_path / "middle.ckpt", train=True, device="meta", schedule=SCHEDULE)
+    [lane] = loaded.lanes
+    held = [snippet.data for snippet in lane.queue]
+    held += [] if lane.centre is None else [lane.centre.sum, lane.centre.squares]
+    for state in lane.states:
+        held += [event.representation for event in state.recorder.ended]
+        held += [state.recorder.input_sum, *(state.recorder.last or ())[1:]]
+    assert len(held) > SNIPPETS - 33
+    assert {tensor.device.type for tensor in held if tensor is not None} == {"meta"}

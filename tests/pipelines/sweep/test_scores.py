@@ -108,7 +108,7 @@ def test_a_trial_with_more_failed_videos_than_allowed_has_failed(tmp_path, score
 
 
 def test_so_many_failed_videos_are_allowed(tmp_path, scored):
-    train = {"inputs": ["videos"], "max_failed": 2}
+    train = {"inputs": ["videos"], "recipe": "release", "max_failed": 2}
     assert settled(tmp_path, {"done": 1, "failed": 2}, train=train).state == "finished"
 
 
