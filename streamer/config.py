@@ -282,28 +282,6 @@ class StreamerConfig:
         """Whether level 0 has a frame encoder and decoder, and its input are pixels, not vectors."""
         return self.modality == "frames" and self.features is None
 
-    def timed(self, timescales: tuple[float, ...]) -> StreamerConfig:
-        """The same model for events of other lengths; merged levels are as many as these.
-
-        Raises:
-            ConfigError: its thresholds do not follow, or it has learned another number of levels.
-        """
-        require(
-            self.demarcation.adaptive,
-            "timescales: thresholds of this model do not follow (model.demarcation.mode is "
-            f"`{self.demarcation.mode}`): train one in mode `deviation`, `quantile` or `peak`",
-        )
-        require(
-            self.upper_levels == "merged" or len(timescales) == self.max_levels,
-            f"timescales: {len(timescales)} named, but this model has {self.max_levels} levels: give as many",
-        )
-        default = DemarcationConfig()
-        rule = dataclasses.replace(self.demarcation, deviations=default.deviations, share=default.share)
-        levels = len(timescales) if self.upper_levels == "merged" else self.max_levels
-        return dataclasses.replace(
-            self, demarcation=rule, timescales=timescales, max_levels=levels, prices=None
-        )
-
     def distance_of(self, level: int) -> Distance:
         """Distance that `level` uses."""
         return "distance" if level == 0 and self.force_base_distance else self.distance

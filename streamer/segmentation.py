@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 import torch
 
 from streamer import checkpoint
-from streamer.config import Precision, StreamerConfig, config_from_dict
+from streamer.config import DemarcationConfig, Precision, StreamerConfig, config_from_dict, require
 from streamer.errors import CheckpointError, ConfigError, TruncatedVideoError, VideoError
 from streamer.extractors import open_extractor
 from streamer.hierarchy import Hierarchy
@@ -202,7 +203,7 @@ class StoredModel:
                 f"{self._path}: was written with another version's configuration: {error}"
             ) from error
         if self._timescales is not None:
-            config = config.timed(self._timescales)
+            config = timed(config, self._timescales)
         stored: Precision = content["precision"]
         model = Streamer(
             config,
@@ -224,3 +225,24 @@ def _beginning(content: dict[str, Any]) -> dict[str, Any]:
     if isinstance(learner, dict):
         learner = {name: value for name, value in learner.items() if name not in ("gradients", "counters")}
     return {**content, "learner": learner, "rehearsal": None, "running": None}
+
+
+def timed(model: StreamerConfig, timescales: tuple[float, ...]) -> StreamerConfig:
+    """The same model for events of other lengths; merged levels are as many as these.
+
+    Raises:
+        ConfigError: its thresholds do not follow, or it has learned another number of levels.
+    """
+    require(
+        model.demarcation.adaptive,
+        "timescales: thresholds of this model do not follow (model.demarcation.mode is "
+        f"`{model.demarcation.mode}`): train one in mode `deviation`, `quantile` or `peak`",
+    )
+    require(
+        model.upper_levels == "merged" or len(timescales) == model.max_levels,
+        f"timescales: {len(timescales)} named, but this model has {model.max_levels} levels: give as many",
+    )
+    default = DemarcationConfig()
+    rule = dataclasses.replace(model.demarcation, deviations=default.deviations, share=default.share)
+    levels = len(timescales) if model.upper_levels == "merged" else model.max_levels
+    return dataclasses.replace(model, demarcation=rule, timescales=timescales, max_levels=levels, prices=None)

@@ -209,13 +209,3 @@ def test_level_0_alone_can_be_forced_to_distance():
     assert [config.distance_of(level) for level in range(3)] == ["distance", "similarity", "similarity"]
     assert StreamerConfig().distance_of(0) == "similarity"
     assert StreamerConfig(distance="distance").distance_of(2) == "distance"
-
-
-def test_a_model_that_was_trained_without_following_thresholds_cannot_be_timed():
-    with pytest.raises(
-        ConfigError, match=r"do not follow \(model.demarcation.mode is `average`\): train one in"
-    ):
-        StreamerConfig().timed((2.0, 10.0, 60.0))
-    learned = StreamerConfig(demarcation=DemarcationConfig(mode="peak"))
-    with pytest.raises(ConfigError, match=r"2 named, but this model has 3 levels: give as many"):
-        learned.timed((2.0, 10.0))

@@ -6,10 +6,10 @@ import torch
 
 import streamer
 from streamer import checkpoint
-from streamer.config import StreamerConfig
+from streamer.config import DemarcationConfig, StreamerConfig
 from streamer.errors import CheckpointError, ConfigError, VideoError
 from streamer.extractors import open_extractor
-from streamer.segmentation import StoredModel, segment_recording
+from streamer.segmentation import StoredModel, segment_recording, timed
 from streamer.sources import is_vectors, open_source, path_of
 from streamer.streamer import Streamer
 from tests.streamer.tiny import ALWAYS, parameters, same, tiny, vectors, watch
@@ -238,3 +238,13 @@ def test_a_model_of_features_says_what_it_takes():
     model = Streamer(StreamerConfig(features="comb", feature_dim=16, frame_size=16), train=False)
     with pytest.raises(ConfigError, match=r"takes features `comb` of frames, \[16\], not \[16, 16, 3\]"):
         model.observe(np.zeros((16, 16, 3), np.uint8))
+
+
+def test_a_model_that_was_trained_without_following_thresholds_cannot_be_timed():
+    with pytest.raises(
+        ConfigError, match=r"do not follow \(model.demarcation.mode is `average`\): train one in"
+    ):
+        timed(StreamerConfig(), (2.0, 10.0, 60.0))
+    learned = StreamerConfig(demarcation=DemarcationConfig(mode="peak"))
+    with pytest.raises(ConfigError, match=r"2 named, but this model has 3 levels: give as many"):
+        timed(learned, (2.0, 10.0))
