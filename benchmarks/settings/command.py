@@ -13,7 +13,7 @@ from benchmarks.settings.running import predict
 from benchmarks.settings.summary import summarise
 from benchmarks.settings.variants import VARIANTS, variant_config
 from pipelines.evaluation.measures import rows
-from pipelines.evaluation.scores import scores_frame
+from pipelines.evaluation.scores import Score, scores_frame
 from streamer.errors import StreamerError
 
 
@@ -22,19 +22,18 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     try:
         videos = read_material(options.material, options.videos)
-        scores = []
+        scores: list[Score] = []
         for name in options.only or VARIANTS:
             print(name, file=sys.stderr, flush=True)
             for video, duration_s, predicted in predict(variant_config(VARIANTS[name]), videos, options.seed):
                 for level, measures in measure([predicted], video, duration_s).items():
                     scores += rows(video.video_id, name, level, measures)
-            frame = scores_frame(scores)
             if options.scores is not None:  # after each, since all take long
-                frame.to_parquet(options.scores, index=False)
+                scores_frame(scores).to_parquet(options.scores, index=False)
     except (StreamerError, OSError) as error:
         print(error, file=sys.stderr)
         return 2
-    text = summarise(frame)
+    text = summarise(scores_frame(scores))
     if options.markdown is not None:
         options.markdown.write_text(text)
     print(text)
