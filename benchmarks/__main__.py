@@ -13,6 +13,7 @@ from rich.console import Console
 from benchmarks import barrier, decoding, engine, memory, planning, report, scaling
 from benchmarks.hard_streams import command as hard_streams
 from benchmarks.quality import command as quality
+from benchmarks.settings import command as settings
 from streamer.errors import StreamerError
 
 TITLES = {
@@ -23,7 +24,7 @@ TITLES = {
     "scaling": "One worker against two, and what barriers cost",
     "simulation": "Many workers, simulated",
 }
-COMMANDS = {"hard_streams": hard_streams.main, "quality": quality.main}
+COMMANDS = {"hard_streams": hard_streams.main, "quality": quality.main, "settings": settings.main}
 """What has arguments of its own: `python -m benchmarks NAME ...`."""
 
 REPETITIONS = 5

@@ -21,6 +21,7 @@ from streamer.config import DemarcationConfig
 from streamer.demarcation import event_starts, make_demarcation
 from streamer.errors import StreamerError
 from streamer.hierarchy import Hierarchy
+from streamer.signals import Signal
 
 BASELINES: tuple[PredictorName, ...] = ("novelty", "change_points", "clustering", "scenes")
 
@@ -83,13 +84,28 @@ def of_run(folder: Path, video_id: str) -> Predicted:
         raise StreamerError(f"{folder}: has no hierarchy of {video_id}: run it on the same material")
     hierarchy = Hierarchy.from_parquet(run.hierarchy_of(video_id))
     table = read_signals(run, video_id)
-    levels = [hierarchy.segments(level) for level in range(hierarchy.num_levels)]
     if table is None:
-        return Predicted(levels)
+        return of_hierarchy(hierarchy, None, distance=False)
     lowest = table.to_pandas().query("level == 0")
+    values = zip(lowest["snippet"].tolist(), lowest["signal"].tolist(), strict=True)
+    signals = [Signal(snippet, 0, value, False) for snippet, value in values]
+    return of_hierarchy(hierarchy, signals, distance=_measures_distance(run.read_run()))
+
+
+def of_hierarchy(hierarchy: Hierarchy, signals: Sequence[Signal] | None, *, distance: bool) -> Predicted:
+    """What a model has found in a video.
+
+    Args:
+        hierarchy: its events.
+        signals: of the finest level; None where there are none.
+        distance: whether these are errors, not similarities.
+    """
+    levels = [hierarchy.segments(level) for level in range(hierarchy.num_levels)]
+    if signals is None:
+        return Predicted(levels)
     worse = np.full(math.ceil(hierarchy.duration_s / hierarchy.snippet_size) + 1, np.nan)
-    sign = 1.0 if _measures_distance(run.read_run()) else -1.0
-    worse[lowest["snippet"].to_numpy()] = sign * lowest["signal"].to_numpy()
+    for signal in signals:
+        worse[signal.index] = signal.value if distance else -signal.value
     return Predicted(levels, worse)
 
 

@@ -58,15 +58,15 @@ def _areas(scores: pd.DataFrame, names: Mapping[str, str]) -> str:
     rows = []
     for predictor in dict.fromkeys(of_signal["predictor"]):
         own = of_signal.loc[of_signal["predictor"] == predictor]
-        cells = [_pooled(own.loc[own["metric"] == name]) for name in shown]
+        cells = [pooled_text(own.loc[own["metric"] == name]) for name in shown]
         rows.append([names[predictor], *cells])
     heads = [name.removeprefix("auc ") for name in shown]
-    return "Area under the ROC curve of the signal\n\n" + _table(["signal", *heads], rows)
+    return "Area under the ROC curve of the signal\n\n" + markdown(["signal", *heads], rows)
 
 
 def _whole(scores: pd.DataFrame, names: Mapping[str, str]) -> str:
     rows = []
-    for predictor, name in names.items():
+    for predictor, shown in names.items():
         own = scores.loc[scores["predictor"] == predictor]
         trees = own.loc[own["truth_level"] == ALL_LEVELS]
         lengths = own.loc[(own["metric"] == "event_length_mean_s") & own["level"].notna()]
@@ -74,10 +74,13 @@ def _whole(scores: pd.DataFrame, names: Mapping[str, str]) -> str:
         means = first.groupby("level")["value"].mean()
         rows.append(
             [
-                name,
-                *(_mean(trees.loc[trees["metric"] == metric]) for metric in ("t_full_f1", "t_reduced_f1")),
-                _mean(own.loc[own["metric"] == "symmetric_f1"]),
-                _mean(own.loc[own["metric"] == "hlr_iou"]),
+                shown,
+                *(
+                    mean_text(trees.loc[trees["metric"] == metric])
+                    for metric in ("t_full_f1", "t_reduced_f1")
+                ),
+                mean_text(own.loc[own["metric"] == "symmetric_f1"]),
+                mean_text(own.loc[own["metric"] == "hlr_iou"]),
                 " / ".join(f"{length:.1f}" for length in means),
             ]
         )
@@ -89,15 +92,14 @@ def _whole(scores: pd.DataFrame, names: Mapping[str, str]) -> str:
         "HLR IoU",
         "mean seconds per event, by level",
     ]
-    return "Whole hierarchies\n\n" + _table(heads, rows)
+    return "Whole hierarchies\n\n" + markdown(heads, rows)
 
 
 def _boundaries(scores: pd.DataFrame, level: str, names: Mapping[str, str]) -> str:
     of_level = scores.loc[scores["truth_level"] == level]
     if of_level.empty:
         return ""
-    best = summarise(of_level)
-    best = best.loc[best["metric"] == BEST_LEVEL + "boundary_f1@0.5s"].set_index("predictor")["level"]
+    best = best_levels(of_level)
     rows = []
     for predictor, name in names.items():
         own = of_level.loc[of_level["predictor"] == predictor]
@@ -108,13 +110,13 @@ def _boundaries(scores: pd.DataFrame, level: str, names: Mapping[str, str]) -> s
             [
                 name,
                 str(best[predictor]),
-                *(_mean(chosen.loc[chosen["metric"] == f"boundary_f1@{at}s"]) for at in ("0.5", "1")),
+                *(mean_text(chosen.loc[chosen["metric"] == f"boundary_f1@{at}s"]) for at in ("0.5", "1")),
                 *(
-                    _mean(chosen.loc[chosen["metric"] == f"boundary_{part}@0.5s"], interval=False)
+                    mean_text(chosen.loc[chosen["metric"] == f"boundary_{part}@0.5s"], interval=False)
                     for part in ("precision", "recall")
                 ),
-                _mean(own.loc[own["metric"] == "nearest_count_boundary_f1@0.5s"], interval=False),
-                _mean(own.loc[own["metric"] == "nearest_count_boundary_f1@1s"], interval=False),
+                mean_text(own.loc[own["metric"] == "nearest_count_boundary_f1@0.5s"], interval=False),
+                mean_text(own.loc[own["metric"] == "nearest_count_boundary_f1@1s"], interval=False),
             ]
         )
     heads = [
@@ -127,10 +129,17 @@ def _boundaries(scores: pd.DataFrame, level: str, names: Mapping[str, str]) -> s
         "F1@0.5, nearest count",
         "F1@1, nearest count",
     ]
-    return f"Boundaries of level `{level}`\n\n" + _table(heads, rows)
+    return f"Boundaries of level `{level}`\n\n" + markdown(heads, rows)
 
 
-def _mean(rows: pd.DataFrame, *, interval: bool = True) -> str:
+def best_levels(of_level: pd.DataFrame) -> dict[str, int]:
+    """Each predictor's level with the highest mean F1 at half a second, against one level of annotation."""
+    best = summarise(of_level)
+    best = best.loc[best["metric"] == BEST_LEVEL + "boundary_f1@0.5s"]
+    return {name: int(level) for name, level in zip(best["predictor"], best["level"], strict=True)}
+
+
+def mean_text(rows: pd.DataFrame, *, interval: bool = True) -> str:
     """Mean over videos with its interval; of several rows of a video their mean."""
     if rows.empty:
         return "-"
@@ -139,7 +148,8 @@ def _mean(rows: pd.DataFrame, *, interval: bool = True) -> str:
     return _text(found.mean, found.low, found.high) if interval else _text(found.mean)
 
 
-def _pooled(rows: pd.DataFrame) -> str:
+def pooled_text(rows: pd.DataFrame) -> str:
+    """Sum of numerators over sum of denominators, with its interval over videos."""
     if rows.empty or not rows["denominator"].sum() > 0:
         return "-"
     found = pooled_interval(rows["numerator"].to_numpy(), rows["denominator"].to_numpy(), seed=SEED)
@@ -152,6 +162,7 @@ def _text(value: float, low: float = math.nan, high: float = math.nan) -> str:
     return f"{value:.3f}" if math.isnan(low) else f"{value:.3f} [{low:.2f}, {high:.2f}]"
 
 
-def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def markdown(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [heads, ["---"] * len(heads), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

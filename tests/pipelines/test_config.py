@@ -47,7 +47,7 @@ def test_defaults_are_the_adaptive_model_and_one_worker():
     config = TrainConfig(**TRAIN)
     assert (config.workers, config.lanes, config.sync_every) == (1, 1, 1)
     assert (config.precision, config.model) == ("float32", adaptive_model())
-    assert config.model.feature_dim * config.model.frame_size**2 < 2**20
+    assert config.model.feature_dim * config.model.frame_size**2 <= 2**20
 
 
 @pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)

@@ -1,0 +1,1 @@
+"""Settings: what each of them contributes to the default recipe, taken away or changed one at a time."""
