@@ -61,12 +61,14 @@ def test_every_make_target_and_command_that_the_readme_names_exists() -> None:
 
 
 @pytest.mark.parametrize(
-    "document", ["evaluation", "events", "features", "from-the-release", "outputs", "report", "sweeps"]
+    "document",
+    ["evaluation", "events", "features", "from-the-release", "outputs", "quality", "report", "sweeps"],
 )
 def test_command_lines_of_documents_are_understood(document: str) -> None:
     text = (PROJECT / "docs" / f"{document}.md").read_text()
     for block in re.findall(r"```sh\n(.*?)```", text, re.DOTALL):
-        for line in re.findall(r"^streamer (\w+ .*?)(?:\s+#.*)?$", block, re.MULTILINE):
+        whole_lines = block.replace("\\\n", " ")
+        for line in re.findall(r"^streamer (\w+ .*?)(?:\s+#.*)?$", whole_lines, re.MULTILINE):
             command, *words = shlex.split(line)
             parse(command, words)
 
