@@ -45,7 +45,7 @@ def test_where_and_how_it_is_computed_may_differ(words):
     ("words", "named"),
     [
         (["--seed", 4], "seed was 0, is 4"),
-        (["--model.feature_dim", 64], "model.feature_dim was 128, is 64"),
+        (["--model.feature_dim", 64], "model.feature_dim was 256, is 64"),
         (["--model.channels", "[8,8,8,8]"], "model.channels was [32, 64, 256, 1024], is (8, 8, 8, 8)"),
         (["--model.learning.lr", 0.5], "model.learning.lr was 0.001, is 0.5"),
         (["--sync_every", 2], "sync_every was 1, is 2"),
@@ -75,7 +75,7 @@ def test_another_configuration_is_refused_with_the_keys_that_differ(tmp_path):
         earlier_run(folder, "train", settings("--seed", 1, "--model.feature_dim", 64))
     message = str(caught.value)
     assert "\n" not in message
-    assert "seed was 0, is 1; model.feature_dim was 128, is 64" in message
+    assert "seed was 0, is 1; model.feature_dim was 256, is 64" in message
     assert "--fresh" in message
 
 

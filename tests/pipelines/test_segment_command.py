@@ -151,7 +151,7 @@ def test_truth_is_scored(clips, video_run, command, tmp_path):
     [
         ("video_run", "vectors", "the model takes frames, but the inputs are vectors"),
         ("vector_checkpoint", "clips", "the model takes vectors, but the inputs are videos"),
-        ("vector_checkpoint", "wide", "vectors of 24 numbers, but model.feature_dim is 16"),
+        ("vector_checkpoint", "wide", "vectors of 24 numbers, but the model takes 16"),
         ("absent", "clips", "no such checkpoint"),
         ("frozen", "clips", "holds no learner"),
         ("clips", "clips", "holds no final checkpoint"),
