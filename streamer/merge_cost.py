@@ -54,4 +54,6 @@ def _dissimilarity(one_D: np.ndarray, other_D: np.ndarray) -> float:
     one, other = float(one_D @ one_D), float(other_D @ other_D)
     if one == 0 or other == 0:
         return float(one != other)
-    return max(0.0, 1 - float(one_D @ other_D) / math.sqrt(one * other))
+    # Rooted one by one: of tiny vectors the product would be zero. Between those, rounding goes far.
+    cosine = float(one_D @ other_D) / (math.sqrt(one) * math.sqrt(other))
+    return 1 - min(1.0, max(-1.0, cosine))

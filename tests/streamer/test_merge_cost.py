@@ -33,6 +33,12 @@ def test_vectors_of_zeros():
     assert cosine_ward(2, 2, zero, some) == cosine_ward(2, 2, some, zero) == 1
 
 
+def test_tiny_vectors():
+    tiny = np.array([1e-160, 0.0])
+    assert cosine_ward(2, 2, tiny, tiny) == pytest.approx(0, abs=1e-3)
+    assert 0 <= cosine_ward(2, 2, tiny, np.array([0.0, 1e-161])) <= 2
+
+
 @pytest.mark.parametrize(
     ("palette", "view", "cost"),
     [
