@@ -10,6 +10,7 @@ are owed; and while several are, the signals of long ago are forgotten, since th
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from bisect import bisect_left, insort
 from collections import deque
 from operator import mul
@@ -23,7 +24,7 @@ ROUNDING = 1e-6  # of a signal: by less, signals of a still picture differ too
 SHARE_TOLERANCE = 1e-9  # of signals: 0.1 times 30 shall be 3
 
 
-class AdaptiveRule:
+class AdaptiveRule(ABC):
     """What the three rules have in common.
 
     Args:
@@ -104,9 +105,9 @@ class AdaptiveRule:
         # A window that is too short to tell the share opens when an event is owed.
         return calibration.ahead or (calibration.owed <= 0.0 and calibration.share * count < 1.0)
 
+    @abstractmethod
     def _limit(self) -> float:
         """The badness beyond which a signal is bad, from a window that holds enough."""
-        raise NotImplementedError
 
     def _ends(self, bad: float, crosses: bool) -> bool:
         """Whether an event ends, now that a signal has come."""

@@ -1,12 +1,7 @@
-"""From drawn pictures to the frames of a camera: its movement, its noise, and its encoder."""
+"""From drawn pictures to the frames of a camera: its movement and its noise."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from fractions import Fraction
-from pathlib import Path
-
-import av
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,23 +53,6 @@ def framed(picture: Picture, shift: tuple[float, float]) -> Picture:
     left = int(np.clip(round(MARGIN[0] + shift[0]), 0, 2 * MARGIN[0]))
     top = int(np.clip(round(MARGIN[1] + shift[1]), 0, 2 * MARGIN[1]))
     return enlarge(picture)[top : top + SIZE[1], left : left + SIZE[0]]
-
-
-def encode(path: Path, frames: Iterable[Frame], crf: int) -> None:
-    """Writes frames as H.264 in an MP4; equal frames make equal files with the same encoder."""
-    # Without the last option x264's rate control rounds differently from run to run.
-    options = {"preset": "veryfast", "crf": str(crf), "g": "250", "x264-params": "cpu-independent=1"}
-    clock = {"movie_timescale": str(1000 * FPS)}
-    with av.open(str(path), "w", format="mp4", options=clock) as container:
-        stream = container.add_stream("libx264", rate=FPS, options=options)
-        stream.width, stream.height = SIZE
-        stream.pix_fmt = "yuv420p"
-        stream.codec_context.thread_count = 1
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, FPS)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
 
 
 def _shaken(rng: np.random.Generator, frames: int, shake: float) -> np.ndarray:

@@ -13,12 +13,13 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.hard_streams import shifts
-from benchmarks.hard_streams.camera import Frame, encode
+from benchmarks.hard_streams.camera import Frame
 from benchmarks.hard_streams.edited import render_edited
-from benchmarks.hard_streams.parts import STYLES, EditedStyle, Part
+from benchmarks.hard_streams.parts import FPS, SIZE, STYLES, EditedStyle, Part
 from benchmarks.hard_streams.script import write_script
 from benchmarks.hard_streams.shifts import Shift
 from benchmarks.hard_streams.truth import Piece, kind_rows, truth_rows
+from pipelines.demo.encoding import encode
 from streamer.atomic import atomic_write
 
 LENGTHS = 0.1  # by what share videos of shots differ in length from the mean
@@ -72,7 +73,7 @@ class Video:
         """Writes `videos/NAME.mp4`, and returns the name."""
         plan = self.plan()
         with atomic_write(folder / "videos" / f"{self.name}.mp4") as unfinished:
-            encode(unfinished, plan.frames, plan.crf)
+            encode(unfinished, plan.frames, SIZE, FPS, plan.crf)
         return self.name
 
 

@@ -5,17 +5,13 @@ import io
 import json
 import math
 import multiprocessing
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-import av
-import numpy as np
-from numpy.typing import NDArray
-
+from pipelines.demo.encoding import encode
 from pipelines.demo.frames import render_frames
 from pipelines.demo.plan import VideoPlan, plan_video
 from streamer.atomic import atomic_write
@@ -170,25 +166,7 @@ def _render_videos(
 
 def _write_video(path: Path, plan: VideoPlan) -> None:
     with atomic_write(path) as part:
-        _encode(part, render_frames(plan), plan.size, plan.fps)
-
-
-def _encode(path: Path, frames: Iterable[NDArray[np.uint8]], size: tuple[int, int], fps: int) -> None:
-    # Without the last option x264's rate control rounds differently from run to run, and so do the files.
-    options = {"preset": "veryfast", "crf": "23", "g": "250", "bf": "3", "x264-params": "cpu-independent=1"}
-    # The container's own clock ticks in milliseconds unless told otherwise, which cannot count frames.
-    clock = {"movie_timescale": str(1000 * fps)}
-    with av.open(str(path), "w", format="mp4", options=clock) as container:
-        stream = container.add_stream("libx264", rate=fps, options=options)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        # Rendering already runs in as many processes as are wanted.
-        stream.codec_context.thread_count = 1
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
-            frame.pts, frame.time_base = number, Fraction(1, fps)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))
+        encode(part, render_frames(plan), plan.size, plan.fps)
 
 
 def _truth_table(plans: list[VideoPlan]) -> str:

@@ -96,7 +96,7 @@ def run_process(launch: Launch, stops: Callable[[], bool]) -> int | None:
     if not _folder_free(launch.folder, stops):
         return None
     with launch.log.open("ab") as log:
-        process = subprocess.Popen(  # noqa: S603 - this program
+        process = subprocess.Popen(  # noqa: S603 - the words are our own: this interpreter, this package
             launch.words,
             env=dict(launch.environment),
             cwd=launch.working_folder,
